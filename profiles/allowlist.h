@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The compiled allowlist: what names and literal networks, on which ports.
+ * Look-up time depends on the number of labels of the name asked, not on the
+ * length of the list.  Immutable after the start; shared by fork.
+ *
+ * Patterns: "x.y" that name; "*.x.y" every name below it at any depth, not
+ * x.y itself; "*" every name.  A suffix ":PORT" limits the entry to that TCP
+ * port.  Without one every TCP port is allowed.
+ */
+#ifndef PROFILES_ALLOWLIST_H
+#define PROFILES_ALLOWLIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/err.h"
+
+#define ALLOW_PORTS_MAX 64
+
+struct allowlist;
+
+/* What the entries that match one name permit together. */
+struct allow_ports {
+	bool any;	 /* every port; then n is 0 */
+	size_t n;	 /* distinct ports, sorted */
+	uint16_t port[ALLOW_PORTS_MAX];
+	const char *rule; /* text of the most specific entry; borrowed */
+};
+
+struct allow_network {
+	struct addr base;    /* host bits are zero */
+	unsigned prefix_len; /* bits */
+	uint16_t port;	     /* 0: any */
+	const char *text;    /* as given; borrowed */
+};
+
+int allowlist_new(struct allowlist **ret, struct err *e);
+void allowlist_free(struct allowlist *al); /* NULL is fine */
+
+/* One PATTERN as above.  -EINVAL with a message that quotes the pattern, says
+ * what is wrong and what would be right.  Adding an entry twice is fine. */
+int allowlist_add_domain(struct allowlist *al, const char *pattern,
+			 struct err *e);
+/* ADDRESS[/PREFIX][:PORT]; IPv6 with a port needs brackets:
+ * [2001:db8::/32]:443 or [2001:db8::1]:443.  Host bits must be zero.  An
+ * address that addr_never() names, or a network inside such a range, is an
+ * error. */
+int allowlist_add_address(struct allowlist *al, const char *text,
+			  struct err *e);
+
+/* name is canonical (hostname.h).  False if nothing matches. */
+bool allowlist_match(const struct allowlist *al, const char *name,
+		     struct allow_ports *ret);
+bool allow_ports_has(const struct allow_ports *p, uint16_t port);
+
+/* The literal networks.  The first that holds a:port, or NULL. */
+const struct allow_network *
+allowlist_match_address(const struct allowlist *al, const struct addr *a,
+			uint16_t port);
+size_t allowlist_n_networks(const struct allowlist *al);
+const struct allow_network *allowlist_network(const struct allowlist *al,
+					      size_t i);
+size_t allowlist_n_domains(const struct allowlist *al);
+/* The pattern text in canonical form, in the order of adding. */
+const char *allowlist_domain(const struct allowlist *al, size_t i);
+
+#endif
