@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The gate: the static nftables rules of the gateway netns, and the sets whose
+ * elements open it. */
+#ifndef NETNS_RULESET_H
+#define NETNS_RULESET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/err.h"
+
+/* Installs the whole table in one transaction.  fd: nft_open() in the gateway
+ * netns.  relay_port: where admitted TCP is redirected to. */
+int ruleset_install(int fd, uint16_t relay_port, struct err *e);
+
+/* Inclusive ranges that are open from the start (literal networks); sorted,
+ * disjoint, not adjacent, of one family. */
+struct addr_range {
+	struct addr first;
+	struct addr last;
+};
+int ruleset_add_ranges(int fd, int family, const struct addr_range *ranges,
+		       size_t n, struct err *e);
+
+/* One address to admit for timeout_ms from now; port 0: every TCP port.  An
+ * element that exists is refreshed to the new time. */
+struct ruleset_element {
+	struct addr addr;
+	uint16_t port;
+	uint64_t timeout_ms;
+};
+/* All in one transaction, acknowledged by the kernel on return.  The elements
+ * must be distinct.  Returns 0 or -errno; on error none is in force (those
+ * that existed keep their time). */
+int ruleset_admit(int fd, const struct ruleset_element *elements, size_t n);
+
+enum ruleset_counter {
+	RULESET_COUNTER_DENIED,	 /* rejected: destination not admitted */
+	RULESET_COUNTER_SPOOFED, /* dropped: source is not the agent's */
+	RULESET_COUNTER__COUNT,
+};
+/* Packets counted so far. */
+int ruleset_read_counter(int fd, enum ruleset_counter which,
+			 uint64_t *ret_packets);
+
+#endif

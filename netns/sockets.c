@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "netns/sockets.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/fd.h"
+#include "netns/plan.h"
+
+#define BACKLOG 4096
+
+struct listen_spec {
+	int family;
+	int type;
+	bool v6only;
+	uint16_t port; /* 0: the kernel's choice */
+	const char *device;
+};
+
+static int set_flag(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+static int bind_any(int fd, const struct listen_spec *spec)
+{
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
+				    .sin6_port = htons(spec->port) };
+	struct sockaddr_in in4 = { .sin_family = AF_INET,
+				   .sin_port = htons(spec->port) };
+
+	return spec->family == AF_INET6
+		       ? bind(fd, (struct sockaddr *)&in6, sizeof(in6))
+		       : bind(fd, (struct sockaddr *)&in4, sizeof(in4));
+}
+
+/* Returns 0 or -errno. */
+static int listen_on(const struct listen_spec *spec, int *ret_fd)
+{
+	cleanup_fd int fd = socket(
+		spec->family, spec->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (set_flag(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 ||
+	    (spec->family == AF_INET6 &&
+	     set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY, spec->v6only) < 0) ||
+	    (spec->device &&
+	     setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, spec->device,
+			(socklen_t)strlen(spec->device)) < 0) ||
+	    bind_any(fd, spec) < 0)
+		return -errno;
+	if (spec->type == SOCK_STREAM && listen(fd, BACKLOG) < 0)
+		return -errno;
+	*ret_fd = fd_steal(&fd);
+	return 0;
+}
+
+/* Dual stack, or IPv4 on a kernel without IPv6. */
+static int listen_both(struct listen_spec spec, int *ret_fd)
+{
+	int rc;
+
+	spec.family = AF_INET6;
+	rc = listen_on(&spec, ret_fd);
+	if (rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL) {
+		spec.family = AF_INET;
+		rc = listen_on(&spec, ret_fd);
+	}
+	return rc;
+}
+
+int sockets_listen_dns(const char *device, int *ret_udp, int *ret_tcp,
+		       struct err *e)
+{
+	struct listen_spec spec = { .type = SOCK_DGRAM,
+				    .port = DNS_PORT,
+				    .device = device };
+	cleanup_fd int udp = -1;
+	int rc = listen_both(spec, &udp);
+
+	if (rc == 0) {
+		spec.type = SOCK_STREAM;
+		rc = listen_both(spec, ret_tcp);
+	}
+	if (rc < 0)
+		return err_errno(e, -rc, "listen for DNS on port %d", DNS_PORT);
+	*ret_udp = fd_steal(&udp);
+	return 0;
+}
+
+int sockets_listen_relay(bool ipv6, int *ret_fd4, int *ret_fd6,
+			 uint16_t *ret_port, struct err *e)
+{
+	struct listen_spec spec = { .family = AF_INET, .type = SOCK_STREAM };
+	struct sockaddr_in in4;
+	socklen_t len = sizeof(in4);
+	cleanup_fd int fd4 = -1;
+	int rc = listen_on(&spec, &fd4);
+
+	if (rc == 0 && getsockname(fd4, (struct sockaddr *)&in4, &len) < 0)
+		rc = -errno;
+	*ret_fd6 = -1;
+	if (rc == 0 && ipv6) {
+		spec.family = AF_INET6;
+		spec.v6only = true;
+		spec.port = ntohs(in4.sin_port);
+		rc = listen_on(&spec, ret_fd6);
+	}
+	if (rc < 0)
+		return err_errno(e, -rc, "listen for the relay");
+	*ret_port = ntohs(in4.sin_port);
+	*ret_fd4 = fd_steal(&fd4);
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Listening sockets, made in the netns of the caller and meant to be passed
+ * on: a socket stays in the namespace it was made in. */
+#ifndef NETNS_SOCKETS_H
+#define NETNS_SOCKETS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+
+/* UDP and TCP on port 53 of every local address, IPv4 and IPv6 (dual stack
+ * where the kernel has IPv6).  device: bound to this interface, or NULL. */
+int sockets_listen_dns(const char *device, int *ret_udp, int *ret_tcp,
+		       struct err *e);
+
+/* TCP on one port of the kernel's choice, IPv4 and IPv6 apart (the original
+ * destination is asked per family).  *ret_fd6 is -1 without IPv6. */
+int sockets_listen_relay(bool ipv6, int *ret_fd4, int *ret_fd6,
+			 uint16_t *ret_port, struct err *e);
+
+#endif
