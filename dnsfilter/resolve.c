@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The order of this file is from the last step of a question to the first. */
+#include "dnsfilter/resolve.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dnsfilter/hosts.h"
+#include "dnsfilter/question.h"
+#include "dnsfilter/report.h"
+#include "dnsfilter/server.h"
+#include "dnsfilter/upstream.h"
+
+#define UNROUTABLE_TTL_SEC 5 /* the host may get a route */
+#define FILTERED_TTL_SEC   5
+
+struct resolver {
+	struct loop *loop;
+	struct dns_channel *channel;
+	struct cache *cache;
+	bool log_all;
+	struct upstream *upstream;
+	struct hosts *hosts;
+	struct questions questions;
+	uint8_t answer[DNS_ANSWER_MAX];
+};
+
+/* Answers all who wait; q is gone afterwards. */
+static void finish(struct resolver *r, struct question *q,
+		   const struct dns_reply *reply)
+{
+	struct waiter *w;
+
+	question_detach(&r->questions, q);
+	dns_channel_flush(r->channel);
+	while ((w = question_pop_waiter(&r->questions, q))) {
+		size_t n = dns_build_reply(
+			&w->asked, reply,
+			dns_reply_limit(&w->client, &w->asked), r->answer);
+
+		server_reply(&w->client, r->answer, n);
+		free(w);
+	}
+	question_free(q);
+}
+
+static void finish_failed(struct resolver *r, struct question *q, int ede,
+			  const char *text)
+{
+	struct dns_reply reply = { .rcode = DNS_RCODE_SERVFAIL,
+				   .ede = ede,
+				   .ede_text = text };
+	struct decision d = { .verdict = DNS_VERDICT_FAILED,
+			      .type = q->type,
+			      .rcode = reply.rcode,
+			      .name = q->name,
+			      .count = q->n_waiters };
+
+	dns_report(r->channel, r->log_all, &d);
+	finish(r, q, &reply);
+}
+
+/* Tells what q->chain says, and keeps it for the next who asks. */
+static void finish_answer(struct resolver *r, struct question *q)
+{
+	struct cache_answer keep = { .rcode = q->chain.rcode,
+				     .ttl_sec = q->chain.ttl_sec,
+				     .records = dns_chain_records(&q->chain) };
+	bool empty = keep.records.n_addr == 0;
+	struct dns_reply reply = { .rcode = keep.rcode,
+				   .ttl_sec = keep.ttl_sec,
+				   .soa = empty,
+				   .records = &keep.records,
+				   .ede = DNS_EDE_NONE };
+	struct decision d = { .verdict = empty ? DNS_VERDICT_EMPTY
+					       : DNS_VERDICT_ALLOW,
+			      .type = q->type,
+			      .rcode = reply.rcode,
+			      .name = q->name,
+			      .count = q->n_waiters,
+			      .records = &keep.records,
+			      .mask = UINT64_MAX };
+
+	cache_put(r->cache, q->name, loop_now_ms(r->loop), &keep);
+	dns_report(r->channel, r->log_all, &d);
+	finish(r, q, &reply);
+}
+
+static void finish_filtered(struct resolver *r, struct question *q)
+{
+	struct dns_reply reply = { .ttl_sec = FILTERED_TTL_SEC,
+				   .soa = true,
+				   .ede = DNS_EDE_FILTERED,
+				   .ede_text =
+					   "egress-run: the name has only "
+					   "addresses that are never allowed" };
+
+	finish(r, q, &reply);
+}
+
+bool resolver_admitted(struct resolver *r, const struct dns_msg_admitted *m)
+{
+	struct question *q = question_by_id(&r->questions, m->id);
+	uint64_t all;
+
+	if (!q || !q->admitting)
+		return false;
+	all = UINT64_MAX >> (64 - q->chain.n_addr);
+	if ((m->granted | m->forbidden) & ~all)
+		return false;
+	if (m->error != 0) {
+		finish_failed(r, q, DNS_EDE_OTHER,
+			      "egress-run: the addresses could not be "
+			      "admitted");
+		return true;
+	}
+	if (m->forbidden) {
+		struct dns_records records = dns_chain_records(&q->chain);
+		struct decision d = { .verdict = DNS_VERDICT_REFUSED_ADDRESS,
+				      .type = q->type,
+				      .name = q->name,
+				      .count = q->n_waiters,
+				      .records = &records,
+				      .mask = m->forbidden };
+
+		dns_report(r->channel, r->log_all, &d);
+	}
+	dns_chain_keep(&q->chain, m->granted & ~m->forbidden);
+	if (q->chain.n_addr == 0 && m->forbidden) {
+		finish_filtered(r, q);
+		return true;
+	}
+	if (q->chain.n_addr == 0) {
+		q->chain.n_hops = 0;
+		q->chain.hops_len = 0;
+		q->chain.ttl_sec = UNROUTABLE_TTL_SEC;
+	}
+	finish_answer(r, q);
+	return true;
+}
+
+static void admit(struct resolver *r, struct question *q)
+{
+	struct dns_msg_admit m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = DNS_MSG_ADMIT;
+	m.id = q->id;
+	m.ttl_sec = q->chain.ttl_sec;
+	m.n = q->chain.n_addr;
+	memcpy(m.name, q->name, sizeof(m.name));
+	for (unsigned i = 0; i < q->chain.n_addr; i++)
+		m.addr[i] = dns_chain_addr(&q->chain, i);
+	q->admitting = true;
+	dns_channel_send(r->channel, &m, sizeof(m));
+}
+
+static void use_chain(struct resolver *r, struct question *q)
+{
+	if (q->chain.n_addr > 0)
+		admit(r, q);
+	else
+		finish_answer(r, q);
+}
+
+static void on_upstream(void *arg, const struct dns_chain *answer,
+			const struct upstream_failure *failure)
+{
+	struct question *q = arg;
+	struct resolver *r = q->owner;
+
+	if (failure) {
+		finish_failed(r, q, failure->ede, failure->text);
+		return;
+	}
+	q->chain = *answer;
+	use_chain(r, q);
+}
+
+static void look_up(struct resolver *r, struct question *q)
+{
+	int rc;
+
+	q->owner = r;
+	if (hosts_find(r->hosts, q->name, q->type, &q->chain)) {
+		use_chain(r, q);
+		return;
+	}
+	rc = upstream_ask(r->upstream, q->name, q->type, on_upstream, q);
+	if (rc < 0)
+		finish_failed(r, q, DNS_EDE_NETWORK_ERROR,
+			      "egress-run: no resolver can be asked now");
+}
+
+int resolver_ask(struct resolver *r, const char *name,
+		 const struct dns_question *asked,
+		 const struct dns_client *client)
+{
+	struct question *q = question_find(&r->questions, name, asked->type);
+	bool is_fresh = !q;
+	int rc = 0;
+
+	if (is_fresh)
+		rc = question_add(&r->questions, name, asked->type, &q);
+	if (rc < 0)
+		return rc;
+	rc = question_wait(&r->questions, q, client, asked);
+	if (rc < 0 && is_fresh) {
+		question_detach(&r->questions, q);
+		question_free(q);
+	}
+	if (rc < 0)
+		return rc;
+	server_hold(client);
+	if (is_fresh)
+		look_up(r, q);
+	return 0;
+}
+
+int resolver_new(struct resolver **ret, struct loop *l,
+		 const struct dnsfilter_config *config,
+		 struct dns_channel *channel, struct cache *cache)
+{
+	struct resolver *r = calloc(1, sizeof(*r));
+	int rc;
+
+	if (!r)
+		return -ENOMEM;
+	r->loop = l;
+	r->channel = channel;
+	r->cache = cache;
+	r->log_all = config->log_all;
+	rc = questions_init(&r->questions);
+	if (rc == 0)
+		rc = hosts_new(&r->hosts, config->hosts, config->allowlist);
+	if (rc == 0)
+		rc = upstream_new(&r->upstream, l, config->resolv_conf,
+				  QUESTIONS_MAX);
+	if (rc < 0) {
+		resolver_free(r);
+		return rc;
+	}
+	*ret = r;
+	return 0;
+}
+
+void resolver_free(struct resolver *r)
+{
+	struct question *q;
+	struct waiter *w;
+
+	if (!r)
+		return;
+	upstream_free(r->upstream);
+	while ((q = question_any(&r->questions))) {
+		question_detach(&r->questions, q);
+		while ((w = question_pop_waiter(&r->questions, q))) {
+			server_forget(&w->client);
+			free(w);
+		}
+		question_free(q);
+	}
+	questions_done(&r->questions);
+	hosts_free(r->hosts);
+	free(r);
+}
