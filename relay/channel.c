@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Messages from and to the monitor.  A message that is not exactly what
+ * relay.h says ends the process: the two are of one program, so it is a fault
+ * and not an input.
+ */
+#include "relay/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "common/fd.h"
+#include "common/ipc.h"
+#include "common/log.h"
+#include "relay/socket.h"
+
+/* Room for the largest message that the monitor sends. */
+union message {
+	uint32_t type;
+	struct relay_msg_conn conn;
+};
+
+/* handle() owns fd and returns 0 or -errno, which ends the process. */
+struct message_kind {
+	size_t size;
+	size_t n_fds;
+	int (*handle)(struct relay *r, const union message *m, int fd);
+};
+
+int channel_send_ready(const struct relay *r)
+{
+	struct relay_msg_ready m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = RELAY_MSG_READY;
+	return ipc_send(r->config->channel, &m, sizeof(m), NULL, 0, true);
+}
+
+static int send_closed(const struct relay *r, const struct conn *c)
+{
+	struct relay_msg_closed m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = RELAY_MSG_CLOSED;
+	m.end = c->end;
+	m.id = c->id;
+	m.bytes_up = c->flow.dir[FLOW_CLIENT].bytes;
+	m.bytes_down = c->flow.dir[FLOW_FAR].bytes;
+	return ipc_send(r->config->channel, &m, sizeof(m), NULL, 0, false);
+}
+
+void channel_flush(struct relay *r)
+{
+	struct conn *c;
+	int rc = 0;
+
+	while ((c = TAILQ_FIRST(&r->ended)) && (rc = send_closed(r, c)) == 0) {
+		TAILQ_REMOVE(&r->ended, c, link);
+		free(c);
+		r->n_conns--;
+		relay_resume(r);
+	}
+	r->channel_full = c != NULL;
+	if (rc < 0 && rc != -EAGAIN) {
+		relay_stop(r, 0); /* the monitor is gone */
+		return;
+	}
+	relay_update_watches(r);
+	if (r->flows.finishing && r->n_conns == 0)
+		relay_stop(r, 0);
+}
+
+void conn_end(struct relay *r, struct conn *c, enum relay_end end)
+{
+	fd_close(&c->far);
+	c->end = end;
+	TAILQ_INSERT_TAIL(&r->ended, c, link);
+	channel_flush(r);
+}
+
+struct conn *conn_of_waiting(struct waiting *w)
+{
+	return htab_entry(w, struct conn, waiting);
+}
+
+static int handle_conn(struct relay *r, const union message *m, int fd)
+{
+	cleanup_fd int far = fd;
+	struct waiting *old;
+	struct conn *c;
+	int rc = socket_prepare(far);
+
+	if (rc < 0)
+		return rc;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	r->n_conns++;
+	c->id = m->conn.id;
+	c->far = fd_steal(&far);
+	c->waiting.key.dst = m->conn.dst;
+	c->waiting.key.src_port = m->conn.src_port;
+	c->waiting.key.dst_port = m->conn.dst_port;
+	old = waiting_take(&r->waiting, &c->waiting.key);
+	if (old)
+		conn_end(r, conn_of_waiting(old), RELAY_END_UNCLAIMED);
+	if (r->flows.finishing || waiting_add(&r->waiting, &c->waiting) < 0)
+		conn_end(r, c, RELAY_END_UNCLAIMED);
+	return 0;
+}
+
+/* relay_settle() does the work: a connection may be half accepted now. */
+static int handle_finish(struct relay *r, const union message *m, int fd)
+{
+	(void)m;
+	(void)fd;
+	r->finish_asked = true;
+	return 0;
+}
+
+static const struct message_kind kinds[] = {
+	[RELAY_MSG_CONN] = { sizeof(struct relay_msg_conn), 1, handle_conn },
+	[RELAY_MSG_FINISH] = { sizeof(struct relay_msg_finish), 0,
+			       handle_finish },
+};
+
+static int handle_message(struct relay *r, const union message *m, size_t size,
+			  int fd, size_t n_fds)
+{
+	const struct message_kind *k = NULL;
+
+	if (size >= sizeof(m->type) &&
+	    m->type < sizeof(kinds) / sizeof(*kinds) && kinds[m->type].handle)
+		k = &kinds[m->type];
+	if (k && size == k->size && n_fds == k->n_fds)
+		return k->handle(r, m, fd);
+	fd_close(&fd);
+	return -EPROTO;
+}
+
+/* A message that finds no free descriptor is lost with its socket. */
+static bool has_descriptor(const struct relay *r)
+{
+	int probe = fcntl(r->config->channel, F_DUPFD_CLOEXEC, 0);
+
+	if (probe < 0)
+		return false;
+	(void)close(probe);
+	return true;
+}
+
+static ssize_t read_message(struct relay *r)
+{
+	union message m = { 0 };
+	size_t n_fds = 1;
+	int fd = -1;
+	ssize_t n = ipc_recv(r->config->channel, &m, sizeof(m), &fd, &n_fds,
+			     NULL, false);
+
+	if (n <= 0)
+		return n;
+	return handle_message(r, &m, (size_t)n, fd, n_fds) < 0 ? -EPROTO : 1;
+}
+
+bool channel_read_one(struct relay *r)
+{
+	ssize_t n;
+
+	if (r->stopped || r->paused)
+		return false;
+	if (!has_descriptor(r)) {
+		relay_pause(r, errno);
+		return false;
+	}
+	n = read_message(r);
+	if (n > 0)
+		return true;
+	if (n == -EAGAIN)
+		return false;
+	if (n == 0 || n == -ECONNRESET) {
+		relay_stop(r, 0); /* the monitor is gone */
+		return false;
+	}
+	log_error("relay: message from the monitor: %s", strerror((int)-n));
+	relay_stop(r, 1);
+	return false;
+}
+
+void channel_read(struct relay *r)
+{
+	while (!relay_is_full(r) && channel_read_one(r))
+		;
+}
+
+void channel_event(void *arg, uint32_t events)
+{
+	struct relay *r = arg;
+
+	if (events & (EPOLLHUP | EPOLLERR)) {
+		relay_stop(r, 0); /* the monitor is gone */
+		return;
+	}
+	if (events & EPOLLOUT)
+		channel_flush(r);
+	if (events & EPOLLIN)
+		channel_read(r);
+	relay_settle(r);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The relay process and what it exchanges with the monitor.
+ *
+ * The relay opens no socket of its own: the monitor connects to the far end
+ * while the command's SYN is held, hands the connected socket over, and only
+ * then lets the SYN through.  The relay accepts the command's end, pairs the
+ * two by the original addresses, and moves bytes.  A relay that is taken over
+ * therefore reaches nothing that the monitor did not connect.
+ *
+ * Every message is one SOCK_SEQPACKET datagram of exactly the size of its
+ * struct; the first member is its type.
+ */
+#ifndef RELAY_RELAY_H
+#define RELAY_RELAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+
+enum relay_msg_type {
+	RELAY_MSG_CONN = 1, /* monitor -> relay, with one descriptor */
+	RELAY_MSG_FINISH,   /* monitor -> relay: the command has ended */
+	RELAY_MSG_CLOSED,   /* relay -> monitor */
+	RELAY_MSG_READY,    /* relay -> monitor, once */
+};
+
+/* A connected, non-blocking socket to the far end; the command's end with
+ * this source port and original destination will be accepted soon. */
+struct relay_msg_conn {
+	uint32_t type;
+	uint16_t src_port; /* the command's, host order */
+	uint16_t dst_port; /* original destination, host order */
+	uint64_t id;	   /* chosen by the monitor, unique in the run */
+	struct addr dst;   /* original destination */
+};
+
+struct relay_msg_finish {
+	uint32_t type;
+	uint32_t reserved;
+};
+
+enum relay_end {
+	RELAY_END_EOF,	     /* both directions ended by FIN */
+	RELAY_END_RESET,     /* one side sent RST, carried across */
+	RELAY_END_ERROR,     /* read or write failed otherwise */
+	RELAY_END_UNCLAIMED, /* the command's end never came */
+	RELAY_END_FINISH,    /* closed at the end of the run */
+	RELAY_END__COUNT,
+};
+
+struct relay_msg_closed {
+	uint32_t type;
+	uint32_t end; /* enum relay_end */
+	uint64_t id;
+	uint64_t bytes_up;   /* command -> far end */
+	uint64_t bytes_down; /* far end -> command */
+};
+
+struct relay_msg_ready {
+	uint32_t type;
+	uint32_t reserved;
+};
+
+struct relay_config {
+	int channel;   /* SEQPACKET to the monitor; owned */
+	int listener4; /* listening, non-blocking, in the gateway; owned */
+	int listener6; /* the same for IPv6, or -1 */
+	/* How long an unclaimed socket is kept, and how long the relay goes on
+	 * delivering after RELAY_MSG_FINISH without progress; milliseconds. */
+	uint32_t claim_timeout_ms;
+	uint32_t finish_timeout_ms;
+};
+
+/* Serves until FINISH has been honoured or the channel reports end of file.
+ * Runs in its own process.  Returns an exit status. */
+int relay_main(const struct relay_config *c);
+
+#endif
