@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Counts what was blocked, by name and by address, for the summary. */
+#ifndef LAUNCHER_BLOCKED_H
+#define LAUNCHER_BLOCKED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+
+struct blocked;
+
+int blocked_new(struct blocked **ret);
+void blocked_free(struct blocked *b); /* NULL is fine */
+
+/* is_host: name is a host name that --allow-domain would take. */
+void blocked_name(struct blocked *b, const char *name, bool is_host,
+		  uint64_t count);
+/* An allowed name whose address is never admitted. */
+void blocked_answer(struct blocked *b, const char *name, const struct addr *a,
+		    uint64_t count);
+void blocked_address(struct blocked *b, const char *protocol,
+		     const struct addr *a, uint16_t port);
+
+/* A few lines on stderr, most frequent first; nothing if nothing was blocked.
+ * unseen: packets that were rejected beyond those reported one by one. */
+void blocked_print(struct blocked *b, uint64_t unseen, uint64_t spoofed);
+
+#endif

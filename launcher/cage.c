@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "launcher/cage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/fd.h"
+#include "common/ipc.h"
+#include "launcher/init.h"
+#include "launcher/userns.h"
+#include "netns/link.h"
+#include "netns/nft.h"
+#include "netns/queue.h"
+#include "netns/ruleset.h"
+#include "netns/sockets.h"
+
+#define CAGE_FLAGS                                                   \
+	(CLONE_PARENT | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | \
+	 CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+
+/* The ends that the two children need. */
+struct stage_fds {
+	int gateway_channel; /* gateway stage <-> monitor */
+	int init_channel;    /* init <-> monitor */
+	int link_read;	     /* init learns that the link exists */
+	int link_write;
+};
+
+int cage_send(int fd, enum cage_msg_type type, int value, bool to_group)
+{
+	struct cage_msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = type;
+	m.value = value;
+	m.to_group = to_group;
+	return ipc_send(fd, &m, sizeof(m), NULL, 0, false);
+}
+
+void cage_report_error(int fd, const struct err *e)
+{
+	struct cage_msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = CAGE_MSG_ERROR;
+	m.value = e->code;
+	memcpy(m.text, e->msg, sizeof(m.text));
+	(void)ipc_send(fd, &m, sizeof(m), NULL, 0, true);
+}
+
+/* The sockets and rules of G.  SHOULD leave nothing behind but the
+ * descriptors; MUST install the rules before the link is announced, so that
+ * the cage has no moment with an open gate. */
+static int setup_gateway(pid_t init_pid, int fds[static GATEWAY_FD__COUNT],
+			 uint16_t *ret_port, struct err *e)
+{
+	bool ipv6 = false;
+	int rc = nft_open(&fds[GATEWAY_FD_NFT], e);
+
+	if (rc == 0)
+		rc = sockets_listen_dns(NULL, &fds[GATEWAY_FD_DNS_UDP],
+					&fds[GATEWAY_FD_DNS_TCP], e);
+	if (rc == 0)
+		rc = sockets_listen_relay(true, &fds[GATEWAY_FD_RELAY4],
+					  &fds[GATEWAY_FD_RELAY6], ret_port, e);
+	if (rc == 0)
+		rc = ruleset_install(fds[GATEWAY_FD_NFT], *ret_port, e);
+	if (rc == 0)
+		rc = queue_open_syn(&fds[GATEWAY_FD_SYN], e);
+	if (rc == 0)
+		rc = queue_open_denied(&fds[GATEWAY_FD_DENIED], e);
+	if (rc == 0)
+		rc = link_setup_gateway(init_pid, &ipv6, e);
+	return rc;
+}
+
+static int send_gateway(int channel, const int *fds, uint16_t port)
+{
+	struct cage_msg m;
+	size_t n = GATEWAY_FD__COUNT;
+
+	memset(&m, 0, sizeof(m));
+	m.type = CAGE_MSG_GATEWAY;
+	m.value = port;
+	if (fds[GATEWAY_FD_RELAY6] < 0)
+		n--;
+	return ipc_send(channel, &m, sizeof(m), fds, n, true);
+}
+
+/* The gateway stage: in U and G.  MUST NOT outlive the set-up. */
+__attribute__((noreturn)) static void gateway_main(const struct cage_plan *plan,
+						   const struct stage_fds *fds)
+{
+	int sockets[GATEWAY_FD__COUNT] = { -1, -1, -1, -1, -1, -1, -1 };
+	struct err e = { 0 };
+	uint16_t port = 0;
+	pid_t init_pid;
+	int rc;
+
+	(void)prctl(PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L);
+	rc = userns_map_self(plan->identity->uid, plan->identity->gid, &e);
+	if (rc < 0)
+		goto fail;
+	init_pid = userns_clone(CAGE_FLAGS);
+	if (init_pid == 0) {
+		(void)close(fds->gateway_channel);
+		(void)close(fds->link_write);
+		init_main(plan, fds->init_channel, fds->link_read);
+	}
+	if (init_pid < 0) {
+		(void)userns_explain(-init_pid, &e);
+		goto fail;
+	}
+	(void)close(fds->link_read);
+	/* The monitor learns the pid before anything can go wrong. */
+	if (cage_send(fds->gateway_channel, CAGE_MSG_STARTED, init_pid, false) <
+	    0)
+		_exit(1);
+	rc = setup_gateway(init_pid, sockets, &port, &e);
+	if (rc < 0)
+		goto fail;
+	if (write(fds->link_write, "", 1) != 1 ||
+	    send_gateway(fds->gateway_channel, sockets, port) < 0)
+		_exit(1);
+	_exit(0);
+fail:
+	cage_report_error(fds->gateway_channel, &e);
+	_exit(1);
+}
+
+/* Receives one message of the wanted type; an ERROR message becomes e. */
+static int expect(int channel, enum cage_msg_type type, struct cage_msg *m,
+		  int *fds, size_t *n_fds, struct err *e)
+{
+	ssize_t n = ipc_recv(channel, m, sizeof(*m), fds, n_fds, NULL, true);
+
+	if (n < 0)
+		return err_errno(e, (int)-n, "read from the sandbox set-up");
+	if (n == 0)
+		return err_set(e, EPIPE,
+			       "the sandbox set-up ended without a word; was "
+			       "it killed?");
+	if (n != sizeof(*m))
+		return err_set(e, EPROTO, "the sandbox set-up spoke nonsense");
+	if (m->type == CAGE_MSG_ERROR) {
+		m->text[sizeof(m->text) - 1] = '\0';
+		return err_set(e, m->value > 0 ? m->value : EIO, "%s", m->text);
+	}
+	if (m->type != type)
+		return err_set(e, EPROTO, "the sandbox set-up is out of step");
+	return 0;
+}
+
+static int receive_gateway(int channel, struct cage *c, struct err *e)
+{
+	struct cage_msg m;
+	size_t n = 0;
+	int rc = expect(channel, CAGE_MSG_STARTED, &m, NULL, &n, e);
+
+	if (rc < 0)
+		return rc;
+	c->init_pid = m.value;
+	c->init_pidfd = pidfd_open(c->init_pid, 0);
+	if (c->init_pidfd < 0)
+		return err_errno(e, errno, "pidfd_open");
+	n = GATEWAY_FD__COUNT;
+	rc = expect(channel, CAGE_MSG_GATEWAY, &m, c->gateway, &n, e);
+	if (rc == 0 && n < GATEWAY_FD__COUNT - 1)
+		return err_set(e, EPROTO, "the gateway set-up sent %zu sockets",
+			       n);
+	return rc;
+}
+
+static int receive_ready(struct cage *c, struct err *e)
+{
+	struct cage_msg m;
+	int fds[2] = { -1, -1 };
+	size_t n = 2;
+	int rc = expect(c->init_channel, CAGE_MSG_READY, &m, fds, &n, e);
+
+	c->loopback_udp = fds[0];
+	c->loopback_tcp = fds[1];
+	if (rc == 0 && n != 2)
+		return err_set(e, EPROTO, "init sent %zu sockets", n);
+	return rc;
+}
+
+/* When init fails first, the gateway stage stumbles over its absence: what
+ * init said is the cause. */
+static void prefer_init_error(const struct cage *c, struct err *e)
+{
+	struct cage_msg m;
+
+	if (ipc_recv(c->init_channel, &m, sizeof(m), NULL, NULL, NULL, false) !=
+		    sizeof(m) ||
+	    m.type != CAGE_MSG_ERROR)
+		return;
+	m.text[sizeof(m.text) - 1] = '\0';
+	(void)err_set(e, m.value > 0 ? m.value : EIO, "%s", m.text);
+}
+
+/* Waits for both children. */
+static int collect(int gateway_channel, struct cage *c, struct err *e)
+{
+	int on = 1;
+	int rc = receive_gateway(gateway_channel, c, e);
+
+	if (rc < 0)
+		prefer_init_error(c, e);
+	else
+		rc = receive_ready(c, e);
+	/* The command's own pid is learnt from its message's credentials. */
+	if (rc == 0 && setsockopt(c->init_channel, SOL_SOCKET, SO_PASSCRED, &on,
+				  sizeof(on)) < 0)
+		rc = err_errno(e, errno, "SO_PASSCRED");
+	return rc;
+}
+
+static void reap(pid_t pid)
+{
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+int cage_build(const struct cage_plan *plan, struct cage *ret, struct err *e)
+{
+	int gateway_pair[2];
+	int init_pair[2];
+	int link_pipe[2];
+	pid_t stage;
+	int rc;
+
+	*ret = (struct cage)CAGE_NONE_INIT;
+	if (pipe2(link_pipe, O_CLOEXEC) < 0)
+		return err_errno(e, errno, "pipe");
+	rc = ipc_pair(gateway_pair, e);
+	if (rc == 0)
+		rc = ipc_pair(init_pair, e);
+	if (rc < 0)
+		return rc; /* the process ends: the rest is the kernel's */
+	stage = userns_clone(CLONE_NEWUSER | CLONE_NEWNET);
+	if (stage == 0) {
+		const struct stage_fds fds = { gateway_pair[1], init_pair[1],
+					       link_pipe[0], link_pipe[1] };
+
+		(void)close(gateway_pair[0]);
+		(void)close(init_pair[0]);
+		gateway_main(plan, &fds);
+	}
+	(void)close(gateway_pair[1]);
+	(void)close(init_pair[1]);
+	(void)close(link_pipe[0]);
+	(void)close(link_pipe[1]);
+	ret->init_channel = init_pair[0];
+	if (stage < 0)
+		rc = userns_explain(-stage, e);
+	else
+		rc = collect(gateway_pair[0], ret, e);
+	(void)close(gateway_pair[0]);
+	if (stage > 0)
+		reap(stage);
+	if (rc < 0)
+		cage_destroy(ret);
+	return rc;
+}
+
+int cage_go(const struct cage *c, struct err *e)
+{
+	int rc = cage_send(c->init_channel, CAGE_MSG_GO, 0, false);
+
+	return rc < 0 ? err_errno(e, -rc, "start the command") : 0;
+}
+
+void cage_destroy(struct cage *c)
+{
+	if (c->init_pidfd >= 0) {
+		(void)syscall(SYS_pidfd_send_signal, c->init_pidfd, SIGKILL,
+			      NULL, 0);
+		reap(c->init_pid);
+	}
+	fd_close(&c->init_pidfd);
+	fd_close(&c->init_channel);
+	fd_close(&c->loopback_udp);
+	fd_close(&c->loopback_tcp);
+	for (int i = 0; i < GATEWAY_FD__COUNT; i++)
+		fd_close(&c->gateway[i]);
+}

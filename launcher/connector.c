@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * An attempt is one held SYN with the sockets that are connecting for it:
+ *
+ *   start -> [next candidate] -> connected -> handed on
+ *              ^  |  silent 1 s, or failed
+ *              +--+  none left and none pending -> failed
+ *
+ * A retransmitted SYN replaces the one that is held (the older is dropped).
+ */
+#include "launcher/connector.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/htab.h"
+#include "common/loop.h"
+#include "launcher/admission.h"
+#include "netns/queue.h"
+#include "netns/route.h"
+#include "profiles/allowlist.h"
+
+/* Held SYNs with a connection under way; more are dropped and come again. */
+#define ATTEMPTS_MAX   8192
+#define CANDIDATES_MAX 4
+#define STAGGER_MS     1000
+
+struct candidate {
+	struct addr addr;
+	struct loop_source source;
+	struct attempt *attempt;
+	int fd; /* -1: not started, or failed */
+};
+
+struct attempt_key {
+	struct addr src, dst;
+	uint16_t src_port, dst_port;
+};
+
+struct attempt {
+	struct htab_node node;
+	struct connector *owner;
+	struct connection conn;
+	uint32_t packet_id;
+	int first_error; /* of the address that the command dialled */
+	size_t n_candidates;
+	size_t n_started;
+	size_t n_pending;
+	struct candidate candidates[CANDIDATES_MAX];
+	struct loop_timer stagger;
+};
+
+struct connector {
+	struct connector_config cfg;
+	struct htab attempts;
+	struct loop_source source;
+};
+
+static uint64_t key_hash(const struct connector *c, const struct attempt_key *k)
+{
+	uint8_t flat[2 * 17 + 4];
+
+	memcpy(flat, k->src.bytes, 16);
+	memcpy(flat + 16, k->dst.bytes, 16);
+	flat[32] = k->src.family;
+	flat[33] = (uint8_t)(k->src_port >> 8);
+	flat[34] = (uint8_t)k->src_port;
+	flat[35] = (uint8_t)(k->dst_port >> 8);
+	flat[36] = (uint8_t)k->dst_port;
+	flat[37] = 0;
+	return htab_hash(&c->attempts, flat, sizeof(flat));
+}
+
+static bool key_equal(const struct htab_node *n, const void *key)
+{
+	const struct connection *c =
+		&htab_entry(n, const struct attempt, node)->conn;
+	const struct attempt_key *k = key;
+
+	return c->src_port == k->src_port && c->dst_port == k->dst_port &&
+	       addr_equal(&c->dst, &k->dst) && addr_equal(&c->src, &k->src);
+}
+
+static void close_candidate(struct candidate *cand)
+{
+	if (cand->fd < 0)
+		return;
+	loop_remove(cand->attempt->owner->cfg.loop, &cand->source);
+	(void)close(cand->fd);
+	cand->fd = -1;
+	cand->attempt->n_pending--;
+}
+
+static void free_attempt(struct attempt *t)
+{
+	struct connector *c = t->owner;
+
+	for (size_t i = 0; i < t->n_candidates; i++)
+		close_candidate(&t->candidates[i]);
+	loop_timer_stop(c->cfg.loop, &t->stagger);
+	htab_remove(&c->attempts, &t->node);
+	if (t->conn.admission)
+		admission_release(c->cfg.admissions, t->conn.admission);
+	free(t);
+}
+
+/* What a router would have answered to the SYN. */
+static enum syn_mark mark_of(int error, bool *ret_accept)
+{
+	static const struct {
+		int error;
+		enum syn_mark mark;
+	} marks[] = {
+		{ ECONNREFUSED, SYN_MARK_REFUSED },
+		{ ECONNRESET, SYN_MARK_REFUSED },
+		{ EHOSTUNREACH, SYN_MARK_HOST_UNREACH },
+		{ EHOSTDOWN, SYN_MARK_HOST_UNREACH },
+		{ EACCES, SYN_MARK_HOST_UNREACH },
+		{ EPERM, SYN_MARK_HOST_UNREACH },
+		{ ENETUNREACH, SYN_MARK_NET_UNREACH },
+		{ ENETDOWN, SYN_MARK_NET_UNREACH },
+		{ EAFNOSUPPORT, SYN_MARK_NET_UNREACH },
+		{ EINVAL, SYN_MARK_NET_UNREACH },
+	};
+
+	*ret_accept = true;
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (marks[i].error == error)
+			return marks[i].mark;
+	/* No answer, or the host is short of something: try again. */
+	*ret_accept = false;
+	return SYN_MARK_NONE;
+}
+
+static void fail_attempt(struct attempt *t)
+{
+	struct connector *c = t->owner;
+	bool accept;
+	enum syn_mark mark = mark_of(t->first_error, &accept);
+
+	(void)queue_verdict(c->cfg.syn_fd, t->packet_id, accept, mark);
+	c->cfg.events.failed(c->cfg.events.arg, &t->conn, t->first_error);
+	free_attempt(t);
+}
+
+static void succeed(struct attempt *t, struct candidate *cand)
+{
+	struct connector *c = t->owner;
+	int fd = cand->fd;
+	int rc;
+
+	loop_remove(c->cfg.loop, &cand->source);
+	cand->fd = -1;
+	t->n_pending--;
+	t->conn.via = cand->addr;
+	rc = c->cfg.events.connected(c->cfg.events.arg, &t->conn, fd);
+	if (rc == 0)
+		t->conn.admission = NULL; /* handed over */
+	else
+		(void)close(fd);
+	(void)queue_verdict(c->cfg.syn_fd, t->packet_id, rc == 0,
+			    SYN_MARK_NONE);
+	free_attempt(t);
+}
+
+static void start_next(struct attempt *t);
+
+static void candidate_failed(struct candidate *cand, int error)
+{
+	struct attempt *t = cand->attempt;
+
+	if (cand == &t->candidates[0] || t->first_error == 0)
+		t->first_error = error;
+	close_candidate(cand);
+	if (t->n_started < t->n_candidates)
+		start_next(t);
+	else if (t->n_pending == 0)
+		fail_attempt(t);
+}
+
+static void on_connect(void *arg, uint32_t events)
+{
+	struct candidate *cand = arg;
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	(void)events;
+	if (getsockopt(cand->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		error = errno;
+	if (error)
+		candidate_failed(cand, error);
+	else
+		succeed(cand->attempt, cand);
+}
+
+static void on_stagger(void *arg)
+{
+	start_next(arg);
+}
+
+/* Starts connecting to the candidate; 0 or -errno. */
+static int start_candidate(struct candidate *cand, uint16_t port)
+{
+	struct loop *loop = cand->attempt->owner->cfg.loop;
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(&cand->addr, port, &ss);
+	int fd = socket(cand->addr.family,
+			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int rc = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&ss, len) < 0 &&
+	    errno != EINPROGRESS)
+		rc = -errno;
+	if (rc == 0)
+		rc = loop_add(loop, &cand->source, fd, EPOLLOUT, on_connect,
+			      cand);
+	if (rc < 0) {
+		(void)close(fd);
+		return rc;
+	}
+	cand->fd = fd;
+	cand->attempt->n_pending++;
+	return 0;
+}
+
+static void start_next(struct attempt *t)
+{
+	struct candidate *cand = &t->candidates[t->n_started++];
+	int rc = start_candidate(cand, t->conn.dst_port);
+
+	if (rc == 0 && t->n_started < t->n_candidates)
+		rc = loop_timer_arm(t->owner->cfg.loop, &t->stagger,
+				    STAGGER_MS);
+	if (rc < 0)
+		candidate_failed(cand, -rc);
+}
+
+/* Whether the connection may be made at all; sets admission and rule. */
+static bool is_permitted(struct connector *c, struct connection *conn)
+{
+	const struct allow_network *net;
+
+	if (addr_never(&conn->dst))
+		return false;
+	conn->admission =
+		admissions_find(c->cfg.admissions, &conn->dst, conn->dst_port);
+	if (conn->admission) {
+		conn->rule = admission_rule(conn->admission);
+	} else {
+		net = allowlist_match_address(c->cfg.allowlist, &conn->dst,
+					      conn->dst_port);
+		if (!net)
+			return false;
+		conn->rule = net->text;
+	}
+	/* The host may have gained the address since it was admitted. */
+	return route_lookup(c->cfg.route_fd, &conn->dst) != ROUTE_LOCAL;
+}
+
+static void add_candidates(struct attempt *t)
+{
+	struct addr others[CANDIDATES_MAX - 1];
+	size_t n = 0;
+
+	t->candidates[0].addr = t->conn.dst;
+	if (t->conn.admission)
+		n = admissions_alternatives(t->owner->cfg.admissions,
+					    t->conn.admission, &t->conn.dst,
+					    t->conn.dst_port, others,
+					    CANDIDATES_MAX - 1);
+	for (size_t i = 0; i < n; i++)
+		t->candidates[i + 1].addr = others[i];
+	t->n_candidates = n + 1;
+	for (size_t i = 0; i < t->n_candidates; i++) {
+		t->candidates[i].attempt = t;
+		t->candidates[i].fd = -1;
+		t->candidates[i].source = LOOP_SOURCE_NONE;
+	}
+}
+
+static void start_attempt(struct connector *c, const struct connection *conn,
+			  uint64_t hash, uint32_t packet_id)
+{
+	struct attempt *t = NULL;
+
+	if (c->attempts.n_nodes < ATTEMPTS_MAX)
+		t = calloc(1, sizeof(*t));
+	if (!t || htab_insert(&c->attempts, &t->node, hash) < 0) {
+		free(t);
+		(void)queue_verdict(c->cfg.syn_fd, packet_id, false,
+				    SYN_MARK_NONE);
+		return;
+	}
+	t->owner = c;
+	t->conn = *conn;
+	t->packet_id = packet_id;
+	t->stagger.fn = on_stagger;
+	t->stagger.arg = t;
+	if (conn->admission)
+		admission_hold(conn->admission);
+	add_candidates(t);
+	start_next(t);
+}
+
+static void on_syn(void *arg, uint32_t id, const struct packet_info *p)
+{
+	struct connector *c = arg;
+	const struct attempt_key key = { p->src, p->dst, p->src_port,
+					 p->dst_port };
+	struct connection conn = { .src = p->src,
+				   .src_port = p->src_port,
+				   .dst = p->dst,
+				   .dst_port = p->dst_port,
+				   .via = p->dst };
+	uint64_t hash = key_hash(c, &key);
+	struct htab_node *n = htab_find(&c->attempts, hash, key_equal, &key);
+
+	if (n) {
+		struct attempt *t = htab_entry(n, struct attempt, node);
+
+		(void)queue_verdict(c->cfg.syn_fd, t->packet_id, false,
+				    SYN_MARK_NONE);
+		t->packet_id = id;
+		return;
+	}
+	if (p->protocol != IPPROTO_TCP || !p->has_ports ||
+	    !is_permitted(c, &conn)) {
+		(void)queue_verdict(c->cfg.syn_fd, id, true, SYN_MARK_REFUSED);
+		c->cfg.events.denied(c->cfg.events.arg, &conn);
+		return;
+	}
+	start_attempt(c, &conn, hash, id);
+}
+
+static void on_readable(void *arg, uint32_t events)
+{
+	struct connector *c = arg;
+
+	(void)events;
+	(void)queue_read(c->cfg.syn_fd, on_syn, c, NULL);
+}
+
+int connector_new(struct connector **ret, const struct connector_config *cfg,
+		  struct err *e)
+{
+	struct connector *c = calloc(1, sizeof(*c));
+	int rc;
+
+	if (!c)
+		return err_errno(e, ENOMEM, "connector");
+	c->cfg = *cfg;
+	c->source = LOOP_SOURCE_NONE;
+	rc = htab_init(&c->attempts);
+	if (rc == 0)
+		rc = loop_add(cfg->loop, &c->source, cfg->syn_fd, EPOLLIN,
+			      on_readable, c);
+	if (rc < 0) {
+		htab_done(&c->attempts);
+		free(c);
+		return err_errno(e, -rc, "connector");
+	}
+	*ret = c;
+	return 0;
+}
+
+static void free_node(struct htab_node *n, void *arg)
+{
+	(void)arg;
+	free_attempt(htab_entry(n, struct attempt, node));
+}
+
+void connector_free(struct connector *c)
+{
+	if (!c)
+		return;
+	loop_remove(c->cfg.loop, &c->source);
+	htab_each(&c->attempts, free_node, NULL);
+	htab_done(&c->attempts);
+	free(c);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* --dry-run: the plan in words, on stdout; nothing is made or asked. */
+#ifndef LAUNCHER_DRYRUN_H
+#define LAUNCHER_DRYRUN_H
+
+struct identity;
+struct netfiles;
+struct options;
+
+void dryrun_print(const struct options *o, const struct identity *id,
+		  const struct netfiles *nf);
+
+#endif

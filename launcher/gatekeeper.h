@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The network side of the monitor: the two helpers, what they ask, the held
+ * SYNs and the rejected packets.  Whatever a helper says is checked here; one
+ * that breaks the protocol is killed and started again on its sockets.
+ */
+#ifndef LAUNCHER_GATEKEEPER_H
+#define LAUNCHER_GATEKEEPER_H
+
+#include "common/err.h"
+
+struct cage;
+struct gatekeeper;
+struct loop;
+struct options;
+struct report;
+
+struct gatekeeper_config {
+	struct loop *loop;
+	const struct cage *cage;       /* borrowed */
+	const struct options *options; /* borrowed */
+	struct report *report;	       /* borrowed */
+	/* A helper cannot be kept alive: the run must end. */
+	void (*fatal)(void *arg, const struct err *e);
+	/* gatekeeper_finish() is through. */
+	void (*finished)(void *arg);
+	void *arg;
+};
+
+/* Starts the helpers and serves as soon as the loop runs; both helpers are
+ * ready on return. */
+int gatekeeper_start(struct gatekeeper **ret, const struct gatekeeper_config *c,
+		     struct err *e);
+/* The command has ended: delivers what it sent, collects the last reports,
+ * then calls finished. */
+void gatekeeper_finish(struct gatekeeper *g);
+void gatekeeper_free(struct gatekeeper *g); /* NULL is fine */
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "launcher/helper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/fd.h"
+#include "common/ipc.h"
+#include "common/log.h"
+
+#define READY_MAX 64
+
+/* Thousands of connections; the command keeps the caller's limit. */
+static void raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static void null_stdio(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
+	    dup2(null, STDOUT_FILENO) < 0)
+		_exit(1);
+	/* stderr stays: warnings are the user's. */
+}
+
+__attribute__((noreturn)) static void helper_main(const struct helper *h,
+						  int channel, pid_t monitor)
+{
+	int keep[HELPER_FDS_MAX + 1];
+	sigset_t none;
+
+	memcpy(keep, h->fds, sizeof(h->fds));
+	keep[HELPER_FDS_MAX] = channel;
+	(void)sigemptyset(&none);
+	if (prctl(PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L) < 0 ||
+	    getppid() != monitor ||
+	    prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0 ||
+	    prctl(PR_SET_NAME, h->comm, 0L, 0L, 0L) < 0 || setsid() < 0 ||
+	    sigprocmask(SIG_SETMASK, &none, NULL) < 0 || chdir("/") < 0)
+		_exit(1);
+	null_stdio();
+	if (fd_close_others(keep, HELPER_FDS_MAX + 1) < 0)
+		_exit(1);
+	raise_fd_limit();
+	exit(h->run(h->arg, channel));
+}
+
+int helper_start(struct helper *h, struct err *e)
+{
+	pid_t monitor = getpid();
+	int pair[2];
+	int rc = ipc_pair(pair, e);
+
+	if (rc < 0)
+		return rc;
+	h->pid = fork();
+	if (h->pid == 0) {
+		(void)close(pair[0]);
+		helper_main(h, pair[1], monitor);
+	}
+	(void)close(pair[1]);
+	h->channel = pair[0];
+	if (h->pid < 0) {
+		h->pid = 0;
+		rc = err_errno(e, errno, "fork the %s process", h->name);
+		fd_close(&h->channel);
+		return rc;
+	}
+	h->pidfd = pidfd_open(h->pid, 0);
+	if (h->pidfd < 0) {
+		rc = err_errno(e, errno, "pidfd_open");
+		(void)helper_stop(h);
+		return rc;
+	}
+	return 0;
+}
+
+int helper_wait_ready(struct helper *h, size_t msg_size, struct err *e)
+{
+	char msg[READY_MAX];
+	ssize_t n =
+		ipc_recv(h->channel, msg, sizeof(msg), NULL, NULL, NULL, true);
+
+	if (n == (ssize_t)msg_size)
+		return 0;
+	return err_set(e, EPIPE, "the %s process did not come up", h->name);
+}
+
+int helper_stop(struct helper *h)
+{
+	int status = 0;
+
+	fd_close(&h->channel);
+	if (h->pid > 0) {
+		(void)kill(h->pid, SIGKILL);
+		while (waitpid(h->pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	h->pid = 0;
+	fd_close(&h->pidfd);
+	return status;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Pid 1 of the cage: finishes the cage from inside, gives up every privilege,
+ * starts the command as its child, reaps, and reports to the monitor.  It is
+ * under the same restrictions as the command.  When it ends, for whatever
+ * reason, the kernel kills all that is left in the pid namespace.
+ *
+ * Signals from inside cannot touch it (pid 1 without handlers); PDEATHSIG and
+ * the end of file on the channel bind it to the monitor.
+ */
+#include "launcher/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/fd.h"
+#include "common/ipc.h"
+#include "launcher/privileges.h"
+#include "launcher/userns.h"
+#include "netns/link.h"
+#include "netns/sockets.h"
+
+struct init {
+	const struct cage_plan *plan;
+	int channel;
+	int signals;
+	pid_t command;
+};
+
+/* MUST run while the old /proc is still visible in full: the kernel refuses a
+ * fresh one otherwise. */
+static int mount_proc(const struct cage_plan *plan, struct err *e)
+{
+	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  NULL) < 0) {
+		if (errno == EPERM)
+			return err_set(
+				e, EPERM,
+				"cannot mount a fresh /proc: parts of the "
+				"present one are covered, as in a container; "
+				"start the container with '--security-opt "
+				"systempaths=unconfined'");
+		return err_errno(e, errno, "mount /proc");
+	}
+	/* Root's uid alone, without a capability, may write these. */
+	if (plan->identity->uid == 0 &&
+	    (mount("/proc/sys", "/proc/sys", NULL, MS_BIND | MS_REC, NULL) <
+		     0 ||
+	     mount(NULL, "/proc/sys", NULL,
+		   MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV |
+			   MS_NOEXEC,
+		   NULL) < 0))
+		return err_errno(e, errno, "make /proc/sys read-only");
+	return 0;
+}
+
+static int build_inside(const struct init *in, int link_ready, int dns[2],
+			struct err *e)
+{
+	const struct identity *id = in->plan->identity;
+	char byte;
+	int rc;
+
+	if (prctl(PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L) < 0)
+		return err_errno(e, errno, "PR_SET_PDEATHSIG");
+	rc = userns_map_self(id->uid, id->gid, e);
+	if (rc < 0)
+		return rc;
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return err_errno(e, errno, "make mounts private");
+	rc = netfiles_mount(in->plan->netfiles, e);
+	if (rc == 0)
+		rc = mount_proc(in->plan, e);
+	if (rc == 0)
+		rc = sockets_listen_dns("lo", &dns[0], &dns[1], e);
+	if (rc < 0)
+		return rc;
+	if (read(link_ready, &byte, 1) != 1)
+		return err_set(e, EPIPE, "the gateway set-up failed");
+	return link_setup_agent(e);
+}
+
+static int announce(const struct init *in, const int dns[2])
+{
+	struct cage_msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = CAGE_MSG_READY;
+	return ipc_send(in->channel, &m, sizeof(m), dns, 2, true);
+}
+
+/* Blocks until the monitor says GO; its end is the end of the cage. */
+static void wait_for_go(const struct init *in)
+{
+	struct cage_msg m;
+
+	if (ipc_recv(in->channel, &m, sizeof(m), NULL, NULL, NULL, true) !=
+		    sizeof(m) ||
+	    m.type != CAGE_MSG_GO)
+		_exit(1);
+}
+
+/* The command's process: its own group, the terminal, nothing inherited. */
+__attribute__((noreturn)) static void run_command(const struct init *in)
+{
+	char **argv = in->plan->command;
+	int code;
+
+	(void)setpgid(0, 0);
+	/* SIGTTOU is still blocked, so that this works from the background. */
+	if (in->plan->take_terminal)
+		(void)tcsetpgrp(STDIN_FILENO, getpid());
+	if (cage_send(in->channel, CAGE_MSG_STARTED, 0, false) < 0)
+		_exit(125);
+	/* No handler is installed: what the caller ignores stays ignored
+	 * (nohup, `cmd &`), all else has its default. */
+	(void)sigprocmask(SIG_SETMASK, &in->plan->command_mask, NULL);
+	/* The channel is needed only if exec fails. */
+	(void)syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
+	(void)execvp(argv[0], argv);
+	code = errno;
+	(void)cage_send(in->channel, CAGE_MSG_EXEC_FAILED, code, false);
+	_exit(code == ENOENT || code == ENOTDIR ? 127 : 126);
+}
+
+static void forward_signal(const struct init *in, const struct cage_msg *m)
+{
+	if (m->value <= 0 || m->value >= NSIG)
+		return;
+	(void)kill(m->to_group ? -in->command : in->command, m->value);
+}
+
+/* Reaps everything; leaves when the command itself has ended. */
+static void reap(const struct init *in)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+		if (pid != in->command)
+			continue;
+		if (WIFSTOPPED(status)) {
+			(void)cage_send(in->channel, CAGE_MSG_STOPPED,
+					WSTOPSIG(status), false);
+			continue;
+		}
+		(void)cage_send(in->channel, CAGE_MSG_EXITED, status, false);
+		_exit(0);
+	}
+}
+
+__attribute__((noreturn)) static void supervise(const struct init *in)
+{
+	struct pollfd fds[2] = { { .fd = in->channel, .events = POLLIN },
+				 { .fd = in->signals, .events = POLLIN } };
+
+	for (;;) {
+		struct signalfd_siginfo info;
+		struct cage_msg m;
+		ssize_t n;
+
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			_exit(1);
+		if (fds[1].revents &&
+		    read(in->signals, &info, sizeof(info)) > 0)
+			reap(in);
+		if (!fds[0].revents)
+			continue;
+		n = ipc_recv(in->channel, &m, sizeof(m), NULL, NULL, NULL,
+			     false);
+		if (n == sizeof(m) && m.type == CAGE_MSG_SIGNAL)
+			forward_signal(in, &m);
+		else if (n != -EAGAIN)
+			_exit(1);
+	}
+}
+
+static int start_command(struct init *in, struct err *e)
+{
+	sigset_t child;
+	int rc = privileges_drop(e);
+
+	if (rc == 0)
+		rc = privileges_guard_terminal(e);
+	if (rc < 0)
+		return rc;
+	(void)sigemptyset(&child);
+	(void)sigaddset(&child, SIGCHLD);
+	in->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (in->signals < 0)
+		return err_errno(e, errno, "signalfd");
+	in->command = fork();
+	if (in->command < 0)
+		return err_errno(e, errno, "fork");
+	if (in->command == 0)
+		run_command(in);
+	(void)setpgid(in->command, in->command);
+	return 0;
+}
+
+/* Nothing of pid 1 is of use to the command: no core, no ptrace, and only the
+ * descriptors it works with; the terminal is the command's. */
+static int shrink(const struct init *in, struct err *e)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int keep[2] = { in->channel, in->signals };
+
+	if (null < 0)
+		return err_errno(e, errno, "open /dev/null");
+	for (int fd = 0; fd < 3; fd++)
+		if (dup2(null, fd) < 0)
+			return err_errno(e, errno, "dup2");
+	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0 ||
+	    prctl(PR_SET_NAME, "egress-init", 0L, 0L, 0L) < 0)
+		return err_errno(e, errno, "prctl");
+	if (fd_close_others(keep, 2) < 0)
+		return err_errno(e, errno, "close_range");
+	return 0;
+}
+
+void init_main(const struct cage_plan *plan, int channel, int link_ready)
+{
+	struct init in = { .plan = plan, .channel = channel, .signals = -1 };
+	struct err e = { 0 };
+	int dns[2] = { -1, -1 };
+	int rc = build_inside(&in, link_ready, dns, &e);
+
+	if (rc == 0 && announce(&in, dns) < 0)
+		_exit(1);
+	if (rc == 0) {
+		fd_close(&dns[0]);
+		fd_close(&dns[1]);
+		wait_for_go(&in);
+		rc = start_command(&in, &e);
+	}
+	if (rc == 0)
+		rc = shrink(&in, &e);
+	if (rc < 0) {
+		cage_report_error(channel, &e);
+		_exit(1);
+	}
+	supervise(&in);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The order of steps.  Whatever fails before the command starts is one line on
+ * stderr and exit status 125 (2 for wrong usage); this is the only file that
+ * prints errors of set-up and chooses the status.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "fsrules/netfiles.h"
+#include "launcher/cage.h"
+#include "launcher/dryrun.h"
+#include "launcher/identity.h"
+#include "launcher/monitor.h"
+#include "launcher/networks.h"
+#include "launcher/options.h"
+#include "launcher/report.h"
+#include "launcher/terminal.h"
+#include "netns/plan.h"
+
+#define EXIT_USAGE 2
+
+/* A socket must not become descriptor 0, 1 or 2 of the command. */
+static int ensure_stdio(struct err *e)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return err_errno(e, errno, "open /dev/null");
+	return 0;
+}
+
+static void set_log_level(const struct options *o)
+{
+	if (o->quiet)
+		log_set_level(LOG_LEVEL_WARNING);
+	else if (o->verbose > 0)
+		log_set_level(o->verbose > 1 ? LOG_LEVEL_DEBUG
+					     : LOG_LEVEL_INFO);
+}
+
+/* One connection is one descriptor while it is handed on. */
+static void raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* From here on the monitor handles the signals; the command gets the caller's
+ * mask back. */
+static int take_signals(sigset_t *ret_old, struct err *e)
+{
+	sigset_t set;
+
+	(void)signal(SIGCHLD, SIG_DFL);
+	monitor_signals(&set);
+	(void)sigaddset(&set, SIGCHLD); /* init's signalfd */
+	(void)sigaddset(&set, SIGTTIN);
+	(void)sigaddset(&set, SIGTTOU);
+	(void)sigaddset(&set, SIGPIPE);
+	if (sigprocmask(SIG_BLOCK, &set, ret_old) < 0)
+		return err_errno(e, errno, "block signals");
+	return 0;
+}
+
+static int run(const struct options *o, const struct identity *id,
+	       struct report *report, const struct netfiles *netfiles,
+	       int *ret_status, struct err *e)
+{
+	struct cage_plan plan = { .identity = id,
+				  .netfiles = netfiles,
+				  .command = o->command };
+	struct terminal terminal;
+	struct cage cage;
+	const struct monitor_config monitor = { &cage, o, report, &terminal };
+	int rc = take_signals(&plan.command_mask, e);
+
+	if (rc < 0)
+		return rc;
+	terminal_init(&terminal);
+	plan.take_terminal = terminal.wanted;
+	rc = cage_build(&plan, &cage, e);
+	if (rc < 0)
+		return rc;
+	raise_fd_limit();
+	/* Not before: the id maps are written through /proc/self. */
+	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
+		rc = err_errno(e, errno, "prctl(PR_SET_DUMPABLE)");
+	if (rc == 0)
+		rc = networks_install(o->allow, cage.gateway[GATEWAY_FD_NFT],
+				      e);
+	if (rc < 0) {
+		cage_destroy(&cage);
+		return rc;
+	}
+	return monitor_run(&monitor, ret_status, e);
+}
+
+/* With the identity and the files that the command will have. */
+static int prepare_and_run(const struct options *o, int *ret_status,
+			   struct err *e)
+{
+	struct report *report = NULL;
+	struct netfiles netfiles = { 0 };
+	struct identity id;
+	int rc = identity_choose(o->user, &id, e);
+
+	if (rc == 0)
+		rc = identity_become(&id, e);
+	if (rc == 0)
+		rc = identity_environment(&id, e);
+	if (rc == 0)
+		rc = netfiles_prepare(&netfiles, GATEWAY_IPV4, e);
+	if (rc == 0 && o->action == ACTION_DRY_RUN) {
+		dryrun_print(o, &id, &netfiles);
+		*ret_status = 0;
+	} else if (rc == 0) {
+		rc = report_new(&report, o->log_path, e);
+		if (rc == 0)
+			rc = run(o, &id, report, &netfiles, ret_status, e);
+	}
+	netfiles_done(&netfiles);
+	if (rc == 0 && report && !o->quiet)
+		report_summary(report);
+	report_free(report);
+	return rc;
+}
+
+/* stdout may be a full disk or a closed pipe. */
+static int print_and_check(const char *text)
+{
+	if (fputs(text, stdout) < 0 || fflush(stdout) != 0) {
+		log_error("write to standard output failed");
+		return EXIT_FAILED;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { 0 };
+	struct err e = { 0 };
+	int status = EXIT_FAILED;
+	int rc = ensure_stdio(&e);
+
+	if (rc == 0) {
+		rc = options_parse(&o, argc, argv, &e);
+		if (rc < 0)
+			status = EXIT_USAGE;
+	}
+	if (rc == 0) {
+		set_log_level(&o);
+		if (o.action == ACTION_HELP)
+			status = print_and_check(options_help());
+		else if (o.action == ACTION_VERSION)
+			status = print_and_check("egress-run " VERSION "\n");
+		else
+			rc = prepare_and_run(&o, &status, &e);
+	}
+	if (rc < 0)
+		log_error("%s", e.msg);
+	options_done(&o);
+	return status;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Supervises one run: the command through init, the helpers through the
+ * gatekeeper, signals and the terminal. */
+#ifndef LAUNCHER_MONITOR_H
+#define LAUNCHER_MONITOR_H
+
+#include <signal.h>
+
+#include "common/err.h"
+
+struct cage;
+struct options;
+struct report;
+struct terminal;
+
+#define EXIT_FAILED 125 /* egress-run itself failed */
+
+/* The signals that the monitor handles; to be blocked before the cage is
+ * built, so that none is lost. */
+void monitor_signals(sigset_t *ret);
+
+struct monitor_config {
+	struct cage *cage;	       /* built, waiting for GO; borrowed */
+	const struct options *options; /* borrowed */
+	struct report *report;	       /* borrowed */
+	struct terminal *terminal;     /* borrowed */
+};
+
+/* Runs the command to its end.  Returns 0 with *ret_status the exit status
+ * for our own caller, or -errno: then the command did not start. */
+int monitor_run(const struct monitor_config *c, int *ret_status, struct err *e);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "launcher/networks.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/fd.h"
+#include "netns/ruleset.h"
+#include "profiles/allowlist.h"
+
+static struct addr_range range_of(const struct allow_network *net)
+{
+	struct addr_range r = { net->base, net->base };
+
+	for (unsigned bit = net->prefix_len; bit < addr_len(&net->base) * 8;
+	     bit++)
+		r.last.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	return r;
+}
+
+static int by_first(const void *x, const void *y)
+{
+	const struct addr_range *a = x;
+	const struct addr_range *b = y;
+
+	return memcmp(a->first.bytes, b->first.bytes, sizeof(a->first.bytes));
+}
+
+/* True if b begins inside a or right behind it. */
+static bool touches(const struct addr_range *a, const struct addr_range *b)
+{
+	struct addr next = a->last;
+
+	for (size_t i = addr_len(&next); i-- > 0;)
+		if (++next.bytes[i] != 0)
+			break;
+	return memcmp(b->first.bytes, a->last.bytes, 16) <= 0 ||
+	       memcmp(b->first.bytes, next.bytes, 16) == 0;
+}
+
+static size_t merge(struct addr_range *ranges, size_t n)
+{
+	size_t used = 0;
+
+	qsort(ranges, n, sizeof(*ranges), by_first);
+	for (size_t i = 0; i < n; i++) {
+		struct addr_range *top = used ? &ranges[used - 1] : NULL;
+
+		if (!top || !touches(top, &ranges[i]))
+			ranges[used++] = ranges[i];
+		else if (memcmp(ranges[i].last.bytes, top->last.bytes, 16) > 0)
+			top->last = ranges[i].last;
+	}
+	return used;
+}
+
+int networks_install(const struct allowlist *al, int nft_fd, struct err *e)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	size_t total = allowlist_n_networks(al);
+	cleanup_free struct addr_range *ranges = NULL;
+	int rc = 0;
+
+	if (total == 0)
+		return 0;
+	ranges = calloc(total, sizeof(*ranges));
+	if (!ranges)
+		return err_errno(e, ENOMEM, "literal networks");
+	for (size_t f = 0; rc == 0 && f < 2; f++) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < total; i++) {
+			const struct allow_network *net =
+				allowlist_network(al, i);
+
+			if (net->base.family == families[f])
+				ranges[n++] = range_of(net);
+		}
+		rc = ruleset_add_ranges(nft_fd, families[f], ranges,
+					merge(ranges, n), e);
+	}
+	return rc;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the cage's processes give up before the command starts. */
+#ifndef LAUNCHER_PRIVILEGES_H
+#define LAUNCHER_PRIVILEGES_H
+
+#include "common/err.h"
+
+/* For good: every capability set and the bounding set emptied, root made an
+ * ordinary uid (locked securebits), no_new_privs. */
+int privileges_drop(struct err *e);
+
+/* A seccomp filter against keystrokes pushed into the shared terminal, which
+ * the shell outside would run: TIOCSTI (CVE-2017-5226) and TIOCLINUX
+ * (CVE-2023-28100), compared in the low 32 bits as the kernel does; foreign
+ * ABIs, which would go around it, kill.  Needs no_new_privs. */
+int privileges_guard_terminal(struct err *e);
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "launcher/userns.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/sched.h>
+
+#include "common/fd.h"
+
+pid_t userns_clone(uint64_t flags)
+{
+	struct clone_args args = { .flags = flags };
+	long pid;
+
+	/* With CLONE_PARENT the exit signal is the parent's own. */
+	if (!(flags & CLONE_PARENT))
+		args.exit_signal = SIGCHLD;
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	return pid < 0 ? -errno : (pid_t)pid;
+}
+
+static int write_proc(const char *path, const char *text)
+{
+	cleanup_fd int fd = open(path, O_WRONLY | O_CLOEXEC);
+	size_t len = strlen(text);
+
+	if (fd < 0)
+		return -errno;
+	return write(fd, text, len) == (ssize_t)len ? 0 : -errno;
+}
+
+int userns_map_self(uid_t uid, gid_t gid, struct err *e)
+{
+	char line[64];
+	int rc;
+
+	(void)snprintf(line, sizeof(line), "%u %u 1", uid, uid);
+	rc = write_proc("/proc/self/uid_map", line);
+	if (rc == 0)
+		rc = write_proc("/proc/self/setgroups", "deny");
+	/* Denied for good in a parent namespace already: fine. */
+	if (rc == -EPERM)
+		rc = 0;
+	if (rc == 0) {
+		(void)snprintf(line, sizeof(line), "%u %u 1", gid, gid);
+		rc = write_proc("/proc/self/gid_map", line);
+	}
+	return rc < 0 ? userns_explain(-rc, e) : 0;
+}
+
+/* The first number in a sysctl file, or -1. */
+static long read_sysctl(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	long value = -1;
+
+	if (!f)
+		return -1;
+	if (fscanf(f, "%ld", &value) != 1)
+		value = -1;
+	(void)fclose(f);
+	return value;
+}
+
+static bool under_seccomp(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	char line[256];
+	bool filtered = false;
+
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f))
+		if (strncmp(line, "Seccomp:\t2", 10) == 0)
+			filtered = true;
+	(void)fclose(f);
+	return filtered;
+}
+
+static bool in_chroot(void)
+{
+	struct stat root;
+	struct stat init_root;
+
+	return stat("/", &root) == 0 && stat("/proc/1/root", &init_root) == 0 &&
+	       (root.st_ino != init_root.st_ino ||
+		root.st_dev != init_root.st_dev);
+}
+
+int userns_explain(int errnum, struct err *e)
+{
+	static const char prefix[] = "cannot create a user namespace";
+
+	if (read_sysctl("/proc/sys/user/max_user_namespaces") == 0)
+		return err_set(e, errnum,
+			       "%s: user.max_user_namespaces is 0; as root: "
+			       "'sysctl -w user.max_user_namespaces=15000'",
+			       prefix);
+	if (read_sysctl("/proc/sys/kernel/unprivileged_userns_clone") == 0)
+		return err_set(e, errnum,
+			       "%s: kernel.unprivileged_userns_clone is 0; as "
+			       "root: 'sysctl -w "
+			       "kernel.unprivileged_userns_clone=1'",
+			       prefix);
+	if (read_sysctl("/proc/sys/kernel/"
+			"apparmor_restrict_unprivileged_userns") > 0 &&
+	    (errnum == EPERM || errnum == EACCES))
+		return err_set(
+			e, errnum,
+			"%s: AppArmor restricts them on this host; as root, "
+			"install the profile that egress-run(1) shows under "
+			"APPARMOR and load it with 'apparmor_parser -r "
+			"/etc/apparmor.d/egress-run'",
+			prefix);
+	if (errnum == ENOSPC || errnum == EUSERS)
+		return err_set(e, errnum,
+			       "%s: the limit of this user is reached (%s); "
+			       "raise user.max_user_namespaces and "
+			       "user.max_net_namespaces",
+			       prefix, strerror(errnum));
+	if (errnum == EINVAL)
+		return err_set(e, errnum,
+			       "%s: this kernel is built without "
+			       "CONFIG_USER_NS or CONFIG_NET_NS",
+			       prefix);
+	if ((errnum == EPERM || errnum == ENOSYS) && under_seccomp())
+		return err_set(
+			e, errnum,
+			"%s: a seccomp filter forbids it, as in a container "
+			"with Docker's default; start the container with "
+			"'--security-opt seccomp=unconfined --security-opt "
+			"apparmor=unconfined --security-opt "
+			"systempaths=unconfined'",
+			prefix);
+	if (errnum == EPERM && in_chroot())
+		return err_set(e, errnum,
+			       "%s: the kernel refuses them inside a chroot; "
+			       "run outside it, or enter the tree with "
+			       "pivot_root (systemd-nspawn, a container)",
+			       prefix);
+	return err_errno(e, errnum, "%s", prefix);
+}
