@@ -123,12 +123,12 @@ void blocked_answer(struct blocked *b, const char *name, const struct addr *a,
 }
 
 void blocked_address(struct blocked *b, const char *protocol,
-		     const struct addr *a, uint16_t port)
+		     const struct addr *a, uint16_t port, bool own)
 {
 	char text[ADDR_PORT_TEXT_MAX];
 	char what[TEXT_MAX];
 	char remedy[TEXT_MAX] = "";
-	const char *reason = addr_never(a);
+	const char *reason = own ? "address of this host" : addr_never(a);
 
 	(void)snprintf(what, sizeof(what), "%s %s",
 		       port ? addr_format_port(a, port, text)

@@ -19,8 +19,9 @@ void blocked_name(struct blocked *b, const char *name, bool is_host,
 /* An allowed name whose address is never admitted. */
 void blocked_answer(struct blocked *b, const char *name, const struct addr *a,
 		    uint64_t count);
+/* own: an address of this host. */
 void blocked_address(struct blocked *b, const char *protocol,
-		     const struct addr *a, uint16_t port);
+		     const struct addr *a, uint16_t port, bool own);
 
 /* A few lines on stderr, most frequent first; nothing if nothing was blocked.
  * unseen: packets that were rejected beyond those reported one by one. */

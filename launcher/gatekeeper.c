@@ -3,52 +3,32 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/fd.h"
 #include "common/ipc.h"
-#include "common/log.h"
+#include "common/htab.h"
 #include "common/loop.h"
-#include "dnsfilter/dnsfilter.h"
 #include "launcher/admission.h"
 #include "launcher/cage.h"
 #include "launcher/connector.h"
 #include "launcher/conns.h"
-#include "launcher/helper.h"
+#include "launcher/dnsdesk.h"
 #include "launcher/options.h"
 #include "launcher/report.h"
+#include "launcher/watch.h"
 #include "netns/queue.h"
 #include "netns/route.h"
 #include "netns/ruleset.h"
-#include "profiles/allowlist.h"
 #include "relay/relay.h"
 
-/* Requests answered with one nft transaction. */
-#define DNS_BATCH 64
-/* More deaths of one helper than this within the window end the run. */
-#define RESTARTS_MAX	  8
-#define RESTART_WINDOW_MS 10000
-#define CLAIM_TIMEOUT_MS  10000
+#define CLAIM_TIMEOUT_MS 10000
 /* After the command's end: without progress, and in all. */
 #define FINISH_IDLE_MS 2000
 #define FINISH_MAX_MS  30000
-
-struct watched {
-	struct helper helper;
-	struct gatekeeper *owner;
-	struct loop_source channel;
-	struct loop_source exit;
-	loop_fd_fn *on_message;
-	size_t ready_size;
-	unsigned n_deaths;
-	uint64_t window_ms;
-};
 
 struct gatekeeper {
 	struct gatekeeper_config cfg;
@@ -56,195 +36,34 @@ struct gatekeeper {
 	struct admissions *admissions;
 	struct connector *connector;
 	struct conns *conns;
-	struct watched dns;
+	struct dnsdesk dns;
 	struct watched relay;
 	struct loop_source denied;
 	struct loop_timer deadline;
 	bool finishing;
 };
 
-union dns_message {
-	uint32_t type;
-	struct dns_msg_admit admit;
-	struct dns_msg_event event;
-};
-
-static int watched_start(struct watched *w, struct err *e);
-
-static void conns_lost(struct gatekeeper *g);
-
-/* A helper ended: expected at the end of the run, else it is replaced. */
-static void watched_ended(struct watched *w)
+/* A helper ended; at the end of the run that is what is waited for. */
+static void helper_gone(struct gatekeeper *g)
 {
-	struct gatekeeper *g = w->owner;
-	uint64_t now = loop_now_ms(g->cfg.loop);
-	struct err e = { 0 };
-	int status;
-
-	loop_remove(g->cfg.loop, &w->channel);
-	loop_remove(g->cfg.loop, &w->exit);
-	status = helper_stop(&w->helper);
-	if (w == &g->relay)
-		conns_lost(g);
-	if (g->finishing) {
-		if (!g->dns.helper.pid && !g->relay.helper.pid)
-			g->cfg.finished(g->cfg.arg);
-		return;
-	}
-	if (now - w->window_ms > RESTART_WINDOW_MS) {
-		w->window_ms = now;
-		w->n_deaths = 0;
-	}
-	log_warning("the %s process ended (%s %d); starting it again",
-		    w->helper.name, WIFSIGNALED(status) ? "signal" : "status",
-		    WIFSIGNALED(status) ? WTERMSIG(status)
-					: WEXITSTATUS(status));
-	if (++w->n_deaths > RESTARTS_MAX)
-		(void)err_set(&e, ECHILD, "the %s process keeps dying",
-			      w->helper.name);
-	else if (watched_start(w, &e) == 0)
-		return;
-	g->cfg.fatal(g->cfg.arg, &e);
+	if (g->finishing && !watched_is_running(&g->dns.filter) &&
+	    !watched_is_running(&g->relay))
+		g->cfg.finished(g->cfg.arg);
 }
 
-static void on_helper_exit(void *arg, uint32_t events)
+static void on_filter_death(void *owner)
 {
-	struct watched *w = arg;
+	struct dnsdesk *d = owner;
 
-	(void)events;
-	/* What it said last comes first. */
-	w->on_message(w->owner, EPOLLIN);
-	if (w->helper.pid > 0)
-		watched_ended(w);
+	helper_gone(htab_entry(d, struct gatekeeper, dns));
 }
 
-static int watched_start(struct watched *w, struct err *e)
+static void on_filter_fatal(void *owner, const struct err *e)
 {
-	struct gatekeeper *g = w->owner;
-	int rc = helper_start(&w->helper, e);
+	struct dnsdesk *d = owner;
+	const struct gatekeeper *g = htab_entry(d, struct gatekeeper, dns);
 
-	if (rc < 0)
-		return rc;
-	rc = loop_add(g->cfg.loop, &w->channel, w->helper.channel, EPOLLIN,
-		      w->on_message, g);
-	if (rc == 0)
-		rc = loop_add(g->cfg.loop, &w->exit, w->helper.pidfd, EPOLLIN,
-			      on_helper_exit, w);
-	return rc < 0 ? err_errno(e, -rc, "watch the %s process",
-				  w->helper.name)
-		      : 0;
-}
-
-/* It spoke nonsense or fell silent: out of trust. */
-static void distrust(struct watched *w, const char *why)
-{
-	log_warning("the %s process %s", w->helper.name, why);
-	watched_ended(w);
-}
-
-/* DNS filter */
-
-static void take_event(struct gatekeeper *g, const struct dns_msg_event *ev)
-{
-	struct allow_ports ports;
-	const char *rule = NULL;
-
-	if (ev->name[0] && ev->verdict != DNS_VERDICT_DENY &&
-	    allowlist_match(g->cfg.options->allow, ev->name, &ports))
-		rule = ports.rule;
-	report_dns(g->cfg.report, ev, rule);
-}
-
-static bool event_is_sound(const struct dns_msg_event *ev)
-{
-	return ev->verdict < DNS_VERDICT__COUNT &&
-	       ev->n_addr <= DNS_ADDRESSES_MAX &&
-	       memchr(ev->name, '\0', sizeof(ev->name)) &&
-	       memchr(ev->text, '\0', sizeof(ev->text));
-}
-
-static void send_replies(struct gatekeeper *g, struct dns_msg_admitted *replies,
-			 size_t n)
-{
-	int commit = admissions_commit(g->admissions);
-
-	for (size_t i = 0; i < n; i++) {
-		if (commit < 0 && replies[i].granted) {
-			replies[i].granted = 0;
-			replies[i].error = -commit;
-		}
-		/* A filter that does not read its answers lets the query time
-		 * out: closed, not open. */
-		(void)ipc_send(g->dns.helper.channel, &replies[i],
-			       sizeof(replies[i]), NULL, 0, false);
-	}
-	if (commit < 0)
-		log_warning("cannot admit addresses: %s; look-ups fail",
-			    strerror(-commit));
-}
-
-/* One message: 1 if it asked to admit (reply filled), 0 if not, -1 if it is
- * no message of the protocol. */
-static int take_dns_message(struct gatekeeper *g, const union dns_message *m,
-			    size_t size, struct dns_msg_admitted *reply)
-{
-	if (size == sizeof(m->admit) && m->type == DNS_MSG_ADMIT)
-		return admissions_stage(g->admissions, &m->admit, reply) < 0
-			       ? -1
-			       : 1;
-	if (size == sizeof(m->event) && m->type == DNS_MSG_EVENT &&
-	    event_is_sound(&m->event)) {
-		take_event(g, &m->event);
-		return 0;
-	}
-	return size == sizeof(struct dns_msg_ready) && m->type == DNS_MSG_READY
-		       ? 0
-		       : -1;
-}
-
-static void on_dns(void *arg, uint32_t events)
-{
-	struct gatekeeper *g = arg;
-	struct dns_msg_admitted replies[DNS_BATCH];
-	union dns_message m;
-	size_t n = 0;
-	int kind = 0;
-	ssize_t size = -EAGAIN;
-
-	(void)events;
-	while (n < DNS_BATCH && kind >= 0) {
-		size = ipc_recv(g->dns.helper.channel, &m, sizeof(m), NULL,
-				NULL, NULL, false);
-		if (size <= 0)
-			break;
-		kind = take_dns_message(g, &m, (size_t)size, &replies[n]);
-		if (kind > 0)
-			n++;
-	}
-	send_replies(g, replies, n);
-	if (kind < 0)
-		distrust(&g->dns, "broke the protocol");
-	else if (size == 0 || (size < 0 && size != -EAGAIN))
-		watched_ended(&g->dns);
-}
-
-static int run_dnsfilter(void *arg, int channel)
-{
-	const struct gatekeeper *g = arg;
-	const struct cage *c = g->cfg.cage;
-	const struct dnsfilter_config cfg = {
-		.allowlist = g->cfg.options->allow,
-		.channel = channel,
-		.udp = { c->gateway[GATEWAY_FD_DNS_UDP], c->loopback_udp },
-		.n_udp = 2,
-		.tcp = { c->gateway[GATEWAY_FD_DNS_TCP], c->loopback_tcp },
-		.n_tcp = 2,
-		.resolv_conf = "/etc/resolv.conf",
-		.hosts = "/etc/hosts",
-		.log_all = g->cfg.options->log_path != NULL,
-	};
-
-	return dnsfilter_main(&cfg);
+	g->cfg.fatal(g->cfg.arg, e);
 }
 
 /* Relay and connections */
@@ -271,16 +90,30 @@ static void conns_lost(struct gatekeeper *g)
 		conn_closed(g, &m);
 }
 
-static void on_relay(void *arg, uint32_t events)
+static void on_relay_death(void *owner)
 {
-	struct gatekeeper *g = arg;
+	struct gatekeeper *g = owner;
+
+	conns_lost(g);
+	helper_gone(g);
+}
+
+static void on_relay_fatal(void *owner, const struct err *e)
+{
+	const struct gatekeeper *g = owner;
+
+	g->cfg.fatal(g->cfg.arg, e);
+}
+
+static void on_relay(void *owner)
+{
+	struct gatekeeper *g = owner;
 	union {
 		uint32_t type;
 		struct relay_msg_closed closed;
 		struct relay_msg_ready ready;
 	} m;
 
-	(void)events;
 	for (;;) {
 		ssize_t size = ipc_recv(g->relay.helper.channel, &m, sizeof(m),
 					NULL, NULL, NULL, false);
@@ -296,7 +129,7 @@ static void on_relay(void *arg, uint32_t events)
 			conn_closed(g, &m.closed);
 		} else if (size != sizeof(m.ready) ||
 			   m.type != RELAY_MSG_READY) {
-			distrust(&g->relay, "broke the protocol");
+			watched_distrust(&g->relay);
 			return;
 		}
 	}
@@ -320,6 +153,11 @@ static int run_relay(void *arg, int channel)
 static const char *name_of(const struct connection *c)
 {
 	return c->admission ? admission_name(c->admission) : "";
+}
+
+static bool is_own(const struct gatekeeper *g, const struct addr *a)
+{
+	return route_lookup(g->route_fd, a) == ROUTE_LOCAL;
 }
 
 static int on_connected(void *arg, const struct connection *c, int fd)
@@ -346,7 +184,7 @@ static int on_connected(void *arg, const struct connection *c, int fd)
 		return rc;
 	}
 	(void)close(fd);
-	report_connect(g->cfg.report, m.id, c, name_of(c), 0);
+	report_connect(g->cfg.report, m.id, c, name_of(c), 0, false);
 	return 0;
 }
 
@@ -355,14 +193,14 @@ static void on_failed(void *arg, const struct connection *c, int error)
 	struct gatekeeper *g = arg;
 
 	report_connect(g->cfg.report, 0, c, name_of(c),
-		       error == EPERM ? EACCES : error);
+		       error == EPERM ? EACCES : error, false);
 }
 
 static void on_refused(void *arg, const struct connection *c)
 {
 	struct gatekeeper *g = arg;
 
-	report_connect(g->cfg.report, 0, c, NULL, EPERM);
+	report_connect(g->cfg.report, 0, c, NULL, EPERM, is_own(g, &c->dst));
 }
 
 /* Rejected packets */
@@ -374,7 +212,8 @@ static void take_denied(void *arg, uint32_t id, const struct packet_info *p)
 	(void)id;
 	report_packet(g->cfg.report, p,
 		      admissions_find(g->admissions, &p->dst, p->dst_port) !=
-			      NULL);
+			      NULL,
+		      is_own(g, &p->dst));
 }
 
 static void on_denied(void *arg, uint32_t events)
@@ -392,48 +231,42 @@ static void on_deadline(void *arg)
 {
 	struct gatekeeper *g = arg;
 
-	if (g->relay.helper.pid > 0)
+	if (watched_is_running(&g->relay))
 		watched_ended(&g->relay);
-	if (g->dns.helper.pid > 0)
-		watched_ended(&g->dns);
+	if (watched_is_running(&g->dns.filter))
+		watched_ended(&g->dns.filter);
 }
 
-static void init_watched(struct gatekeeper *g)
+static void init_helpers(struct gatekeeper *g)
 {
 	const struct cage *c = g->cfg.cage;
 
-	g->dns = (struct watched) {
-		.helper = { .name = "DNS filter",
-			    .comm = "egress-dns",
-			    .run = run_dnsfilter,
-			    .arg = g,
-			    .fds = { c->gateway[GATEWAY_FD_DNS_UDP],
-				     c->gateway[GATEWAY_FD_DNS_TCP],
-				     c->loopback_udp, c->loopback_tcp, -1, -1,
-				     -1, -1 },
-			    .pidfd = -1,
-			    .channel = -1 },
-		.owner = g,
-		.channel = LOOP_SOURCE_NONE,
-		.exit = LOOP_SOURCE_NONE,
-		.on_message = on_dns,
-		.ready_size = sizeof(struct dns_msg_ready),
-	};
+	g->dns.cage = c;
+	g->dns.options = g->cfg.options;
+	g->dns.report = g->cfg.report;
+	dnsdesk_init(&g->dns);
+	g->dns.filter.loop = g->cfg.loop;
+	g->dns.filter.on_death = on_filter_death;
+	g->dns.filter.on_fatal = on_filter_fatal;
+	g->dns.filter.owner = &g->dns;
 	g->relay = (struct watched) {
 		.helper = { .name = "relay",
 			    .comm = "egress-relay",
 			    .run = run_relay,
 			    .arg = g,
 			    .fds = { c->gateway[GATEWAY_FD_RELAY4],
-				     c->gateway[GATEWAY_FD_RELAY6], -1, -1, -1,
-				     -1, -1, -1 },
+				     c->gateway[GATEWAY_FD_RELAY6] },
+			    .n_fds = 2,
 			    .pidfd = -1,
 			    .channel = -1 },
+		.loop = g->cfg.loop,
+		.ready_size = sizeof(struct relay_msg_ready),
+		.on_message = on_relay,
+		.on_death = on_relay_death,
+		.on_fatal = on_relay_fatal,
 		.owner = g,
 		.channel = LOOP_SOURCE_NONE,
 		.exit = LOOP_SOURCE_NONE,
-		.on_message = on_relay,
-		.ready_size = sizeof(struct relay_msg_ready),
 	};
 }
 
@@ -457,6 +290,7 @@ static int start_connector(struct gatekeeper *g, struct err *e)
 
 	if (rc < 0)
 		return rc;
+	g->dns.admissions = g->admissions;
 	connector.admissions = g->admissions;
 	rc = connector_new(&g->connector, &connector, e);
 	if (rc < 0)
@@ -480,10 +314,10 @@ int gatekeeper_start(struct gatekeeper **ret, const struct gatekeeper_config *c,
 	g->denied = LOOP_SOURCE_NONE;
 	g->deadline.fn = on_deadline;
 	g->deadline.arg = g;
-	init_watched(g);
+	init_helpers(g);
 	rc = conns_new(&g->conns, e);
 	if (rc == 0)
-		rc = watched_start(&g->dns, e);
+		rc = watched_start(&g->dns.filter, e);
 	if (rc == 0)
 		rc = watched_start(&g->relay, e);
 	if (rc == 0)
@@ -491,7 +325,8 @@ int gatekeeper_start(struct gatekeeper **ret, const struct gatekeeper_config *c,
 	if (rc == 0)
 		rc = start_connector(g, e);
 	if (rc == 0)
-		rc = helper_wait_ready(&g->dns.helper, g->dns.ready_size, e);
+		rc = helper_wait_ready(&g->dns.filter.helper,
+				       g->dns.filter.ready_size, e);
 	if (rc == 0)
 		rc = helper_wait_ready(&g->relay.helper, g->relay.ready_size,
 				       e);
@@ -521,14 +356,13 @@ void gatekeeper_finish(struct gatekeeper *g)
 	    ruleset_read_counter(nft_fd, RULESET_COUNTER_SPOOFED, &spoofed) ==
 		    0)
 		report_totals(g->cfg.report, denied, spoofed);
+	g->relay.ending = true;
 	if (loop_timer_arm(g->cfg.loop, &g->deadline, FINISH_MAX_MS) < 0 ||
+	    !watched_is_running(&g->relay) ||
 	    ipc_send(g->relay.helper.channel, &m, sizeof(m), NULL, 0, false) <
 		    0)
 		watched_ended(&g->relay);
-	/* End of file: the filter leaves, its last reports stay readable. */
-	if (g->dns.helper.channel < 0 ||
-	    shutdown(g->dns.helper.channel, SHUT_WR) < 0)
-		watched_ended(&g->dns);
+	dnsdesk_finish(&g->dns);
 }
 
 void gatekeeper_free(struct gatekeeper *g)
@@ -537,12 +371,8 @@ void gatekeeper_free(struct gatekeeper *g)
 		return;
 	loop_timer_stop(g->cfg.loop, &g->deadline);
 	loop_remove(g->cfg.loop, &g->denied);
-	loop_remove(g->cfg.loop, &g->dns.channel);
-	loop_remove(g->cfg.loop, &g->dns.exit);
-	loop_remove(g->cfg.loop, &g->relay.channel);
-	loop_remove(g->cfg.loop, &g->relay.exit);
-	(void)helper_stop(&g->dns.helper);
-	(void)helper_stop(&g->relay.helper);
+	watched_stop(&g->dns.filter);
+	watched_stop(&g->relay);
 	connector_free(g->connector);
 	conns_free(g->conns, g->admissions);
 	admissions_free(g->admissions);

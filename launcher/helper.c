@@ -47,7 +47,7 @@ __attribute__((noreturn)) static void helper_main(const struct helper *h,
 	sigset_t none;
 
 	memcpy(keep, h->fds, sizeof(h->fds));
-	keep[HELPER_FDS_MAX] = channel;
+	keep[h->n_fds] = channel;
 	(void)sigemptyset(&none);
 	if (prctl(PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L) < 0 ||
 	    getppid() != monitor ||
@@ -57,7 +57,7 @@ __attribute__((noreturn)) static void helper_main(const struct helper *h,
 	    sigprocmask(SIG_SETMASK, &none, NULL) < 0 || chdir("/") < 0)
 		_exit(1);
 	null_stdio();
-	if (fd_close_others(keep, HELPER_FDS_MAX + 1) < 0)
+	if (fd_close_others(keep, h->n_fds + 1) < 0)
 		_exit(1);
 	raise_fd_limit();
 	exit(h->run(h->arg, channel));

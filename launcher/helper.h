@@ -22,8 +22,9 @@ struct helper {
 	 * status. */
 	int (*run)(void *arg, int channel);
 	void *arg;
-	int fds[HELPER_FDS_MAX]; /* kept open in the child; -1: unused */
-	pid_t pid;		 /* 0: not running */
+	int fds[HELPER_FDS_MAX]; /* kept open in the child; -1: none */
+	size_t n_fds;
+	pid_t pid; /* 0: not running */
 	int pidfd;
 	int channel; /* ours */
 };

@@ -21,6 +21,7 @@
 #include "launcher/monitor.h"
 #include "launcher/networks.h"
 #include "launcher/options.h"
+#include "launcher/privileges.h"
 #include "launcher/report.h"
 #include "launcher/terminal.h"
 #include "netns/plan.h"
@@ -96,6 +97,10 @@ static int run(const struct options *o, const struct identity *id,
 	/* Not before: the id maps are written through /proc/self. */
 	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
 		rc = err_errno(e, errno, "prctl(PR_SET_DUMPABLE)");
+	/* Root of a container: what is left to do needs its uid alone, which
+	 * owns the namespaces.  The helpers inherit the lack. */
+	if (rc == 0 && geteuid() == 0)
+		rc = privileges_drop(e);
 	if (rc == 0)
 		rc = networks_install(o->allow, cage.gateway[GATEWAY_FD_NFT],
 				      e);

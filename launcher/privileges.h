@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the cage's processes give up before the command starts. */
+/* What the cage's processes give up before the command starts, and a monitor
+ * that is root after it has built the cage. */
 #ifndef LAUNCHER_PRIVILEGES_H
 #define LAUNCHER_PRIVILEGES_H
 

@@ -187,13 +187,13 @@ static void put_address(struct json_line *j, const struct addr *a,
 }
 
 void report_connect(struct report *r, uint64_t id, const struct connection *c,
-		    const char *name, int error)
+		    const char *name, int error, bool own)
 {
 	struct json_line j;
 	char via[ADDR_TEXT_MAX];
 
 	if (error == EPERM)
-		blocked_address(r->blocked, "tcp", &c->dst, c->dst_port);
+		blocked_address(r->blocked, "tcp", &c->dst, c->dst_port, own);
 	if (r->log_fd < 0)
 		return;
 	begin(r, &j, "connect");
@@ -241,7 +241,8 @@ void report_close(struct report *r, const struct relay_msg_closed *m,
 	finish(r, &j);
 }
 
-void report_packet(struct report *r, const struct packet_info *p, bool admitted)
+void report_packet(struct report *r, const struct packet_info *p, bool admitted,
+		   bool own)
 {
 	const char *protocol = packet_protocol_name(p->protocol);
 	struct json_line j;
@@ -254,7 +255,7 @@ void report_packet(struct report *r, const struct packet_info *p, bool admitted)
 	/* QUIC: clients fall back to TCP by themselves. */
 	if (!(admitted && p->protocol == IPPROTO_UDP && p->dst_port == 443))
 		blocked_address(r->blocked, protocol, &p->dst,
-				p->has_ports ? p->dst_port : 0);
+				p->has_ports ? p->dst_port : 0, own);
 	if (r->log_fd < 0)
 		return;
 	begin(r, &j, "packet");

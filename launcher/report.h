@@ -24,15 +24,17 @@ void report_free(struct report *r); /* NULL is fine */
 
 void report_dns(struct report *r, const struct dns_msg_event *ev,
 		const char *rule);
-/* error 0: connected; EPERM: denied; else the errno of the far end. */
+/* error 0: connected; EPERM: denied (own: it is an address of this host); else
+ * the errno of the far end. */
 void report_connect(struct report *r, uint64_t id, const struct connection *c,
-		    const char *name, int error);
+		    const char *name, int error, bool own);
 void report_close(struct report *r, const struct relay_msg_closed *m,
 		  const struct addr *dst, uint16_t port, const char *name,
 		  uint64_t duration_ms);
-/* A packet that the gate rejected.  admitted: its address is open for TCP. */
-void report_packet(struct report *r, const struct packet_info *p,
-		   bool admitted);
+/* A packet that the gate rejected.  admitted: its address is open for TCP;
+ * own: it is an address of this host. */
+void report_packet(struct report *r, const struct packet_info *p, bool admitted,
+		   bool own);
 /* How many packets the gate rejected and dropped in all. */
 void report_totals(struct report *r, uint64_t denied, uint64_t spoofed);
 /* Start and end of the run. */
