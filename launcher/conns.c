@@ -19,7 +19,7 @@ struct entry {
 
 struct conns {
 	struct htab table;
-	LIST_HEAD(, entry) all;
+	LIST_HEAD(entry_list, entry) all;
 	uint64_t last_id;
 };
 

@@ -28,8 +28,7 @@ static void take_event(const struct dnsdesk *d, const struct dns_msg_event *ev)
 	struct allow_ports ports;
 	const char *rule = NULL;
 
-	if (ev->name[0] && ev->verdict != DNS_VERDICT_DENY &&
-	    allowlist_match(d->options->allow, ev->name, &ports))
+	if (ev->name[0] && allowlist_match(d->options->allow, ev->name, &ports))
 		rule = ports.rule;
 	report_dns(d->report, ev, rule);
 }

@@ -35,6 +35,8 @@ static void print_allowed(const struct allowlist *al)
 
 static void print_file(const char *path, const char *text)
 {
+	if (access(path, F_OK) < 0)
+		text = NULL;
 	printf("file:      %s%s\n", path,
 	       text ? " is replaced inside by:" : " stays absent");
 	while (text && *text) {

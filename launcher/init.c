@@ -23,6 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/close_range.h>
+
 #include "common/fd.h"
 #include "common/ipc.h"
 #include "launcher/privileges.h"
@@ -114,6 +116,7 @@ static void wait_for_go(const struct init *in)
 __attribute__((noreturn)) static void run_command(const struct init *in)
 {
 	char **argv = in->plan->command;
+	struct err e = { 0 };
 	int code;
 
 	(void)setpgid(0, 0);
@@ -125,8 +128,13 @@ __attribute__((noreturn)) static void run_command(const struct init *in)
 	/* No handler is installed: what the caller ignores stays ignored
 	 * (nohup, `cmd &`), all else has its default. */
 	(void)sigprocmask(SIG_SETMASK, &in->plan->command_mask, NULL);
-	/* The channel is needed only if exec fails. */
-	(void)syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
+	/* The channel is needed only if exec fails; nothing else of the
+	 * caller's may reach the command. */
+	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0) {
+		(void)err_errno(&e, errno, "close inherited descriptors");
+		cage_report_error(in->channel, &e);
+		_exit(125);
+	}
 	(void)execvp(argv[0], argv);
 	code = errno;
 	(void)cage_send(in->channel, CAGE_MSG_EXEC_FAILED, code, false);

@@ -93,6 +93,8 @@ static int run(const struct options *o, const struct identity *id,
 	rc = cage_build(&plan, &cage, e);
 	if (rc < 0)
 		return rc;
+	log_debug("the sandbox is built; its init is process %d",
+		  cage.init_pid);
 	raise_fd_limit();
 	/* Not before: the id maps are written through /proc/self. */
 	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
@@ -124,6 +126,9 @@ static int prepare_and_run(const struct options *o, int *ret_status,
 		rc = identity_become(&id, e);
 	if (rc == 0)
 		rc = identity_environment(&id, e);
+	if (rc == 0)
+		log_info("the command runs as %s%suid %u, gid %u", id.name,
+			 id.name[0] ? ", " : "", id.uid, id.gid);
 	if (rc == 0)
 		rc = netfiles_prepare(&netfiles, GATEWAY_IPV4, e);
 	if (rc == 0 && o->action == ACTION_DRY_RUN) {

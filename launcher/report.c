@@ -171,8 +171,9 @@ void report_dns(struct report *r, const struct dns_msg_event *ev,
 
 	if (r->log_fd >= 0)
 		log_dns(r, ev, rule);
+	/* A rule with a refusal: a zone transfer of an allowed name. */
 	if (ev->verdict == DNS_VERDICT_DENY && !is_reverse(name))
-		blocked_name(r->blocked, name, ev->name[0] != '\0', ev->count);
+		blocked_name(r->blocked, name, ev->name[0] && !rule, ev->count);
 	if (ev->verdict == DNS_VERDICT_REFUSED_ADDRESS && ev->n_addr > 0)
 		blocked_answer(r->blocked, name, &ev->addr[0], ev->count);
 }

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -61,14 +62,16 @@ int userns_map_self(uid_t uid, gid_t gid, struct err *e)
 static long read_sysctl(const char *path)
 {
 	FILE *f = fopen(path, "re");
+	char line[32];
+	char *end = line;
 	long value = -1;
 
 	if (!f)
 		return -1;
-	if (fscanf(f, "%ld", &value) != 1)
-		value = -1;
+	if (fgets(line, sizeof(line), f))
+		value = strtol(line, &end, 10);
 	(void)fclose(f);
-	return value;
+	return end == line ? -1 : value;
 }
 
 static bool under_seccomp(void)

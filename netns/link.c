@@ -287,7 +287,7 @@ int link_setup_agent(struct err *e)
 	cleanup_sock struct nl_sock *sk = NULL;
 	struct addr via;
 	bool ipv6 = false;
-	int ifindex;
+	int ifindex = 0;
 	int rc = open_route_socket(&sk, e);
 
 	if (rc < 0)

@@ -96,7 +96,7 @@ int sockets_listen_relay(bool ipv6, int *ret_fd4, int *ret_fd6,
 			 uint16_t *ret_port, struct err *e)
 {
 	struct listen_spec spec = { .family = AF_INET, .type = SOCK_STREAM };
-	struct sockaddr_in in4;
+	struct sockaddr_in in4 = { 0 };
 	socklen_t len = sizeof(in4);
 	cleanup_fd int fd4 = -1;
 	int rc = listen_on(&spec, &fd4);

@@ -24,8 +24,8 @@ struct allowlist;
 
 /* What the entries that match one name permit together. */
 struct allow_ports {
-	bool any;	 /* every port; then n is 0 */
-	size_t n;	 /* distinct ports, sorted */
+	bool any; /* every port; then n is 0 */
+	size_t n; /* distinct ports, sorted */
 	uint16_t port[ALLOW_PORTS_MAX];
 	const char *rule; /* text of the most specific entry; borrowed */
 };
@@ -57,9 +57,9 @@ bool allowlist_match(const struct allowlist *al, const char *name,
 bool allow_ports_has(const struct allow_ports *p, uint16_t port);
 
 /* The literal networks.  The first that holds a:port, or NULL. */
-const struct allow_network *
-allowlist_match_address(const struct allowlist *al, const struct addr *a,
-			uint16_t port);
+const struct allow_network *allowlist_match_address(const struct allowlist *al,
+						    const struct addr *a,
+						    uint16_t port);
 size_t allowlist_n_networks(const struct allowlist *al);
 const struct allow_network *allowlist_network(const struct allowlist *al,
 					      size_t i);

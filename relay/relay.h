@@ -5,8 +5,8 @@
  * The relay opens no socket of its own: the monitor connects to the far end
  * while the command's SYN is held, hands the connected socket over, and only
  * then lets the SYN through.  The relay accepts the command's end, pairs the
- * two by the original addresses, and moves bytes.  A relay that is taken over
- * therefore reaches nothing that the monitor did not connect.
+ * two by the original addresses, and moves bytes.  So what it needs of the
+ * kernel is the handling of descriptors it was given.
  *
  * Every message is one SOCK_SEQPACKET datagram of exactly the size of its
  * struct; the first member is its type.

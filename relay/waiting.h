@@ -13,9 +13,10 @@
 
 #define WAITING_MAX 8192
 
-/* Compared and hashed as bytes: zero it before filling. */
+/* Compared and hashed as bytes, so it has no padding. */
 struct waiting_key {
 	struct addr dst; /* original destination */
+	uint8_t zero;
 	uint16_t src_port;
 	uint16_t dst_port;
 };
