@@ -217,7 +217,7 @@ class Backend(http.server.BaseHTTPRequestHandler):
         owner = os.stat(self.gitroot)
         done = subprocess.run(["git", "http-backend"], input=body, env=env,
                               stdout=subprocess.PIPE, check=False,
-                              user=owner.st_uid, group=owner.st_gid,
+                              cwd=self.gitroot, user=owner.st_uid, group=owner.st_gid,
                               extra_groups=[])
         head, _, content = done.stdout.partition(b"\r\n\r\n")
         fields = dict(line.split(": ", 1)
