@@ -38,6 +38,12 @@ static struct conn *claim(struct relay *r, int fd,
 	w = waiting_take(&r->waiting, &key);
 	while (!w && channel_read_one(r))
 		w = waiting_take(&r->waiting, &key);
+	/* A client may use one source port to several destinations; behind
+	 * the redirect those would be one connection, so NAT gives all but the
+	 * first another port.  Fresh connections to one destination are as
+	 * good as each other. */
+	if (!w)
+		w = waiting_take_any_port(&r->waiting, &key);
 	return w ? conn_of_waiting(w) : NULL;
 }
 

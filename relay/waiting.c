@@ -98,6 +98,22 @@ struct waiting *waiting_take(struct waiting_table *t,
 	return w;
 }
 
+struct waiting *waiting_take_any_port(struct waiting_table *t,
+				      const struct waiting_key *key)
+{
+	struct waiting *w;
+
+	TAILQ_FOREACH_REVERSE(w, &t->by_age, waiting_list, by_age)
+	{
+		if (w->key.dst_port == key->dst_port &&
+		    addr_equal(&w->key.dst, &key->dst)) {
+			take_out(t, w);
+			return w;
+		}
+	}
+	return NULL;
+}
+
 struct waiting *waiting_take_first(struct waiting_table *t)
 {
 	struct waiting *w = TAILQ_FIRST(&t->by_age);

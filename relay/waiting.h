@@ -53,6 +53,9 @@ int waiting_add(struct waiting_table *t, struct waiting *w);
 /* Finds and takes out; NULL if there is none. */
 struct waiting *waiting_take(struct waiting_table *t,
 			     const struct waiting_key *key);
+/* The same for any source port: the one that came last. */
+struct waiting *waiting_take_any_port(struct waiting_table *t,
+				      const struct waiting_key *key);
 /* Takes out the oldest; NULL when empty. */
 struct waiting *waiting_take_first(struct waiting_table *t);
 
