@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "common/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@ static const char *const level_prefix[LOG_LEVEL__COUNT] = {
 	[LOG_LEVEL_DEBUG] = "debug: ",
 };
 
+/* How long a line waits for room on stderr. */
+static int patience_ms = 5000;
 static enum log_level max_level = LOG_LEVEL_NOTICE;
 
 void log_set_level(enum log_level level)
@@ -25,6 +28,7 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	char raw[1024];
 	char safe[2048];
 	char line[2048 + 64];
+	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
 	va_list ap;
 	int n;
 
@@ -37,6 +41,12 @@ void log_msg(enum log_level level, const char *fmt, ...)
 		return;
 	text_escape(raw, (size_t)n < sizeof(raw) ? (size_t)n : sizeof(raw) - 1,
 		    safe, sizeof(safe));
+	/* A terminal that is held, or a pipe that nobody reads, must not hold
+	 * the run for ever: after the first long wait lines are dropped. */
+	if (poll(&room, 1, patience_ms) == 0) {
+		patience_ms = 0;
+		return;
+	}
 	/* One write, so that lines of several processes do not mix. */
 	n = snprintf(line, sizeof(line), "egress-run: %s%s\n",
 		     level_prefix[level], safe);

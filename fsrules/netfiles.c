@@ -153,7 +153,8 @@ static int write_file(const char *path, const char *text, struct err *e)
 
 	if (fd < 0 || write(fd, text, len) != (ssize_t)len ||
 	    fchmod(fd, 0444) < 0)
-		return err_errno(e, errno ? errno : EIO, "write %s", path);
+		return err_errno(e, errno ? errno : EIO, "write the new %s",
+				 path + strlen(STAGING) + 1);
 	return 0;
 }
 

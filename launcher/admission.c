@@ -20,6 +20,8 @@
 #define TTL_MAX_SEC 3600
 /* How much longer the kernel keeps an element than the table does. */
 #define KERNEL_SLACK_MS 2000
+/* An answer with TTL 0 and no grace is still to be used once. */
+#define LIFE_MIN_MS 2000
 /* Elements of one transaction. */
 #define COMMIT_CHUNK 512
 
@@ -276,8 +278,9 @@ int admissions_stage(struct admissions *a, const struct dns_msg_admit *request,
 {
 	uint64_t ttl_sec =
 		request->ttl_sec < TTL_MAX_SEC ? request->ttl_sec : TTL_MAX_SEC;
-	uint64_t until_ms =
-		loop_now_ms(a->cfg.loop) + ttl_sec * 1000 + a->cfg.grace_ms;
+	uint64_t life_ms = ttl_sec * 1000 + a->cfg.grace_ms;
+	uint64_t until_ms = loop_now_ms(a->cfg.loop) +
+			    (life_ms > LIFE_MIN_MS ? life_ms : LIFE_MIN_MS);
 	struct allow_ports ports;
 	struct name *name;
 	int rc = 0;
@@ -455,7 +458,9 @@ size_t admissions_alternatives(struct admissions *a, const struct admission *m,
 	const struct grant *g = latest(m);
 	size_t n = 0;
 
-	for (size_t i = 0; g && n < max; i++) {
+	if (!g || g->expires_ms <= now)
+		return 0;
+	for (size_t i = 0; n < max; i++) {
 		const struct addr *other = name_address(g->name, i);
 
 		if (!other)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,9 @@
 #define CAGE_FLAGS                                                   \
 	(CLONE_PARENT | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | \
 	 CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+
+/* A stage takes milliseconds; a machine may be very busy. */
+#define STAGE_WAIT_MS 60000
 
 /* The ends that the two children need. */
 struct stage_fds {
@@ -70,7 +74,7 @@ static int setup_gateway(pid_t init_pid, int fds[static GATEWAY_FD__COUNT],
 		rc = sockets_listen_dns(NULL, &fds[GATEWAY_FD_DNS_UDP],
 					&fds[GATEWAY_FD_DNS_TCP], e);
 	if (rc == 0)
-		rc = sockets_listen_relay(true, &fds[GATEWAY_FD_RELAY4],
+		rc = sockets_listen_relay(&fds[GATEWAY_FD_RELAY4],
 					  &fds[GATEWAY_FD_RELAY6], ret_port, e);
 	if (rc == 0)
 		rc = ruleset_install(fds[GATEWAY_FD_NFT], *ret_port, e);
@@ -141,8 +145,11 @@ fail:
 static int expect(int channel, enum cage_msg_type type, struct cage_msg *m,
 		  int *fds, size_t *n_fds, struct err *e)
 {
-	ssize_t n = ipc_recv(channel, m, sizeof(*m), fds, n_fds, NULL, true);
+	struct pollfd readable = { .fd = channel, .events = POLLIN };
+	ssize_t n = -ETIMEDOUT;
 
+	if (poll(&readable, 1, STAGE_WAIT_MS) > 0)
+		n = ipc_recv(channel, m, sizeof(*m), fds, n_fds, NULL, false);
 	if (n < 0)
 		return err_errno(e, (int)-n, "read from the sandbox set-up");
 	if (n == 0)

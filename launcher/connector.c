@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,10 +26,16 @@
 #include "netns/route.h"
 #include "profiles/allowlist.h"
 
-/* Held SYNs with a connection under way; more are dropped and come again. */
-#define ATTEMPTS_MAX   8192
-#define CANDIDATES_MAX 4
-#define STAGGER_MS     1000
+/* Held SYNs with a connection under way; more are dropped and come again.
+ * One dead destination must not use up all: destinations share buckets. */
+#define ATTEMPTS_MAX	    8192
+#define BUCKETS		    256
+#define ATTEMPTS_PER_BUCKET 1024
+#define CANDIDATES_MAX	    4
+#define STAGGER_MS	    1000
+/* The command's kernel repeats a SYN after 1, 2, 4 ... seconds.  When the next
+ * one is this much overdue, the command has given up. */
+#define GIVEN_UP_MS 5000
 
 struct candidate {
 	struct addr addr;
@@ -53,11 +60,17 @@ struct attempt {
 	size_t n_pending;
 	struct candidate candidates[CANDIDATES_MAX];
 	struct loop_timer stagger;
+	struct loop_timer life;
+	uint64_t started_ms;
+	uint64_t last_syn_ms;
+	uint8_t bucket;
 };
 
 struct connector {
 	struct connector_config cfg;
 	struct htab attempts;
+	size_t attempts_max;
+	uint16_t n_in_bucket[BUCKETS];
 	struct loop_source source;
 };
 
@@ -103,6 +116,8 @@ static void free_attempt(struct attempt *t)
 	for (size_t i = 0; i < t->n_candidates; i++)
 		close_candidate(&t->candidates[i]);
 	loop_timer_stop(c->cfg.loop, &t->stagger);
+	loop_timer_stop(c->cfg.loop, &t->life);
+	c->n_in_bucket[t->bucket]--;
 	htab_remove(&c->attempts, &t->node);
 	if (t->conn.admission)
 		admission_release(c->cfg.admissions, t->conn.admission);
@@ -203,10 +218,27 @@ static void on_stagger(void *arg)
 	start_next(arg);
 }
 
+/* The SYN comes again as long as somebody waits for the answer. */
+static void on_life(void *arg)
+{
+	struct attempt *t = arg;
+	struct connector *c = t->owner;
+	uint64_t now = loop_now_ms(c->cfg.loop);
+	uint64_t age = t->last_syn_ms - t->started_ms;
+	uint64_t until = t->last_syn_ms + 2 * age + GIVEN_UP_MS;
+
+	if (now < until &&
+	    loop_timer_arm(c->cfg.loop, &t->life, until - now) == 0)
+		return;
+	(void)queue_verdict(c->cfg.syn_fd, t->packet_id, false, SYN_MARK_NONE);
+	free_attempt(t);
+}
+
 /* Starts connecting to the candidate; 0 or -errno. */
 static int start_candidate(struct candidate *cand, uint16_t port)
 {
-	struct loop *loop = cand->attempt->owner->cfg.loop;
+	const struct connector_config *cfg = &cand->attempt->owner->cfg;
+	struct loop *loop = cfg->loop;
 	struct sockaddr_storage ss;
 	socklen_t len = addr_to_sockaddr(&cand->addr, port, &ss);
 	int fd = socket(cand->addr.family,
@@ -215,8 +247,12 @@ static int start_candidate(struct candidate *cand, uint16_t port)
 
 	if (fd < 0)
 		return -errno;
-	if (connect(fd, (struct sockaddr *)&ss, len) < 0 &&
-	    errno != EINPROGRESS)
+	/* The host may have gained the address since it was admitted. */
+	if (addr_never(&cand->addr) ||
+	    route_lookup(cfg->route_fd, &cand->addr) == ROUTE_LOCAL)
+		rc = -EACCES;
+	else if (connect(fd, (struct sockaddr *)&ss, len) < 0 &&
+		 errno != EINPROGRESS)
 		rc = -errno;
 	if (rc == 0)
 		rc = loop_add(loop, &cand->source, fd, EPOLLOUT, on_connect,
@@ -233,7 +269,11 @@ static int start_candidate(struct candidate *cand, uint16_t port)
 static void start_next(struct attempt *t)
 {
 	struct candidate *cand = &t->candidates[t->n_started++];
-	int rc = start_candidate(cand, t->conn.dst_port);
+	int rc;
+
+	/* Armed for this candidate, which may have its turn early. */
+	loop_timer_stop(t->owner->cfg.loop, &t->stagger);
+	rc = start_candidate(cand, t->conn.dst_port);
 
 	if (rc == 0 && t->n_started < t->n_candidates)
 		rc = loop_timer_arm(t->owner->cfg.loop, &t->stagger,
@@ -247,7 +287,8 @@ static bool is_permitted(struct connector *c, struct connection *conn)
 {
 	const struct allow_network *net;
 
-	if (addr_never(&conn->dst))
+	if (addr_never(&conn->dst) ||
+	    route_lookup(c->cfg.route_fd, &conn->dst) == ROUTE_LOCAL)
 		return false;
 	conn->admission =
 		admissions_find(c->cfg.admissions, &conn->dst, conn->dst_port);
@@ -260,8 +301,7 @@ static bool is_permitted(struct connector *c, struct connection *conn)
 			return false;
 		conn->rule = net->text;
 	}
-	/* The host may have gained the address since it was admitted. */
-	return route_lookup(c->cfg.route_fd, &conn->dst) != ROUTE_LOCAL;
+	return true;
 }
 
 static void add_candidates(struct attempt *t)
@@ -288,17 +328,31 @@ static void add_candidates(struct attempt *t)
 static void start_attempt(struct connector *c, const struct connection *conn,
 			  uint64_t hash, uint32_t packet_id)
 {
+	uint8_t bucket = (uint8_t)htab_hash(&c->attempts, conn->dst.bytes,
+					    sizeof(conn->dst.bytes));
 	struct attempt *t = NULL;
 
-	if (c->attempts.n_nodes < ATTEMPTS_MAX)
+	if (c->attempts.n_nodes < c->attempts_max &&
+	    c->n_in_bucket[bucket] < ATTEMPTS_PER_BUCKET)
 		t = calloc(1, sizeof(*t));
-	if (!t || htab_insert(&c->attempts, &t->node, hash) < 0) {
+	if (t) {
+		t->life.fn = on_life;
+		t->life.arg = t;
+		t->owner = c;
+		t->started_ms = loop_now_ms(c->cfg.loop);
+		t->last_syn_ms = t->started_ms;
+	}
+	if (!t || loop_timer_arm(c->cfg.loop, &t->life, GIVEN_UP_MS) < 0 ||
+	    htab_insert(&c->attempts, &t->node, hash) < 0) {
+		if (t)
+			loop_timer_stop(c->cfg.loop, &t->life);
 		free(t);
 		(void)queue_verdict(c->cfg.syn_fd, packet_id, false,
 				    SYN_MARK_NONE);
 		return;
 	}
-	t->owner = c;
+	t->bucket = bucket;
+	c->n_in_bucket[bucket]++;
 	t->conn = *conn;
 	t->packet_id = packet_id;
 	t->stagger.fn = on_stagger;
@@ -328,6 +382,7 @@ static void on_syn(void *arg, uint32_t id, const struct packet_info *p)
 		(void)queue_verdict(c->cfg.syn_fd, t->packet_id, false,
 				    SYN_MARK_NONE);
 		t->packet_id = id;
+		t->last_syn_ms = loop_now_ms(c->cfg.loop);
 		return;
 	}
 	if (p->protocol != IPPROTO_TCP || !p->has_ports ||
@@ -347,6 +402,19 @@ static void on_readable(void *arg, uint32_t events)
 	(void)queue_read(c->cfg.syn_fd, on_syn, c, NULL);
 }
 
+static size_t limit_of_descriptors(void)
+{
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 1024 : limit.rlim_cur;
+}
+
+/* The other half is for helpers and the log. */
+static size_t attempts_for(size_t descriptors)
+{
+	return descriptors / 2 < ATTEMPTS_MAX ? descriptors / 2 : ATTEMPTS_MAX;
+}
+
 int connector_new(struct connector **ret, const struct connector_config *cfg,
 		  struct err *e)
 {
@@ -356,6 +424,7 @@ int connector_new(struct connector **ret, const struct connector_config *cfg,
 	if (!c)
 		return err_errno(e, ENOMEM, "connector");
 	c->cfg = *cfg;
+	c->attempts_max = attempts_for(limit_of_descriptors());
 	c->source = LOOP_SOURCE_NONE;
 	rc = htab_init(&c->attempts);
 	if (rc == 0)

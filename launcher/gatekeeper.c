@@ -25,10 +25,14 @@
 #include "netns/ruleset.h"
 #include "relay/relay.h"
 
+/* Messages of the relay in one turn of the loop. */
+#define RELAY_BATCH	 256
 #define CLAIM_TIMEOUT_MS 10000
 /* After the command's end: without progress, and in all. */
 #define FINISH_IDLE_MS 2000
 #define FINISH_MAX_MS  30000
+/* The filter has nothing to deliver but its last reports. */
+#define FILTER_MAX_MS 2000
 
 struct gatekeeper {
 	struct gatekeeper_config cfg;
@@ -40,6 +44,7 @@ struct gatekeeper {
 	struct watched relay;
 	struct loop_source denied;
 	struct loop_timer deadline;
+	struct loop_timer filter_deadline;
 	bool finishing;
 };
 
@@ -114,7 +119,7 @@ static void on_relay(void *owner)
 		struct relay_msg_ready ready;
 	} m;
 
-	for (;;) {
+	for (int i = 0; i < RELAY_BATCH; i++) {
 		ssize_t size = ipc_recv(g->relay.helper.channel, &m, sizeof(m),
 					NULL, NULL, NULL, false);
 
@@ -233,6 +238,12 @@ static void on_deadline(void *arg)
 
 	if (watched_is_running(&g->relay))
 		watched_ended(&g->relay);
+}
+
+static void on_filter_deadline(void *arg)
+{
+	struct gatekeeper *g = arg;
+
 	if (watched_is_running(&g->dns.filter))
 		watched_ended(&g->dns.filter);
 }
@@ -314,6 +325,8 @@ int gatekeeper_start(struct gatekeeper **ret, const struct gatekeeper_config *c,
 	g->denied = LOOP_SOURCE_NONE;
 	g->deadline.fn = on_deadline;
 	g->deadline.arg = g;
+	g->filter_deadline.fn = on_filter_deadline;
+	g->filter_deadline.arg = g;
 	init_helpers(g);
 	rc = conns_new(&g->conns, e);
 	if (rc == 0)
@@ -363,6 +376,8 @@ void gatekeeper_finish(struct gatekeeper *g)
 		    0)
 		watched_ended(&g->relay);
 	dnsdesk_finish(&g->dns);
+	if (loop_timer_arm(g->cfg.loop, &g->filter_deadline, FILTER_MAX_MS) < 0)
+		on_filter_deadline(g);
 }
 
 void gatekeeper_free(struct gatekeeper *g)
@@ -370,6 +385,7 @@ void gatekeeper_free(struct gatekeeper *g)
 	if (!g)
 		return;
 	loop_timer_stop(g->cfg.loop, &g->deadline);
+	loop_timer_stop(g->cfg.loop, &g->filter_deadline);
 	loop_remove(g->cfg.loop, &g->denied);
 	watched_stop(&g->dns.filter);
 	watched_stop(&g->relay);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,8 @@
 #include "common/ipc.h"
 #include "common/log.h"
 
-#define READY_MAX 64
+#define READY_MAX     64
+#define READY_WAIT_MS 30000
 
 /* Thousands of connections; the command keeps the caller's limit. */
 static void raise_fd_limit(void)
@@ -96,8 +98,12 @@ int helper_start(struct helper *h, struct err *e)
 int helper_wait_ready(struct helper *h, size_t msg_size, struct err *e)
 {
 	char msg[READY_MAX];
-	ssize_t n =
-		ipc_recv(h->channel, msg, sizeof(msg), NULL, NULL, NULL, true);
+	struct pollfd readable = { .fd = h->channel, .events = POLLIN };
+	ssize_t n = -ETIMEDOUT;
+
+	if (poll(&readable, 1, READY_WAIT_MS) > 0)
+		n = ipc_recv(h->channel, msg, sizeof(msg), NULL, NULL, NULL,
+			     false);
 
 	if (n == (ssize_t)msg_size)
 		return 0;

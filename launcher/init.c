@@ -148,6 +148,17 @@ static void forward_signal(const struct init *in, const struct cage_msg *m)
 	(void)kill(m->to_group ? -in->command : in->command, m->value);
 }
 
+/* Waits for room, unlike other reports: this one must arrive. */
+static void report_exit(const struct init *in, int status)
+{
+	struct cage_msg m;
+
+	memset(&m, 0, sizeof(m));
+	m.type = CAGE_MSG_EXITED;
+	m.value = status;
+	(void)ipc_send(in->channel, &m, sizeof(m), NULL, 0, true);
+}
+
 /* Reaps everything; leaves when the command itself has ended. */
 static void reap(const struct init *in)
 {
@@ -162,7 +173,7 @@ static void reap(const struct init *in)
 					WSTOPSIG(status), false);
 			continue;
 		}
-		(void)cage_send(in->channel, CAGE_MSG_EXITED, status, false);
+		report_exit(in, status);
 		_exit(0);
 	}
 }
@@ -193,13 +204,40 @@ __attribute__((noreturn)) static void supervise(const struct init *in)
 	}
 }
 
+/* Nothing of pid 1 is of use to the command: no core, no ptrace, and only the
+ * descriptors it works with.  MUST come before the command exists. */
+static int shrink(const struct init *in, struct err *e)
+{
+	int keep[2] = { in->channel, in->signals };
+
+	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0 ||
+	    prctl(PR_SET_NAME, "egress-init", 0L, 0L, 0L) < 0)
+		return err_errno(e, errno, "prctl");
+	if (fd_close_others(keep, 2) < 0)
+		return err_errno(e, errno, "close_range");
+	return 0;
+}
+
+/* The terminal and the pipes are the command's alone. */
+static int leave_stdio(struct err *e)
+{
+	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return err_errno(e, errno, "open /dev/null");
+	for (int fd = 0; fd < 3; fd++)
+		if (dup2(null, fd) < 0)
+			return err_errno(e, errno, "dup2");
+	return 0;
+}
+
 static int start_command(struct init *in, struct err *e)
 {
 	sigset_t child;
 	int rc = privileges_drop(e);
 
 	if (rc == 0)
-		rc = privileges_guard_terminal(e);
+		rc = privileges_filter_calls(e);
 	if (rc < 0)
 		return rc;
 	(void)sigemptyset(&child);
@@ -207,32 +245,15 @@ static int start_command(struct init *in, struct err *e)
 	in->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (in->signals < 0)
 		return err_errno(e, errno, "signalfd");
+	rc = shrink(in, e);
+	if (rc < 0)
+		return rc;
 	in->command = fork();
 	if (in->command < 0)
 		return err_errno(e, errno, "fork");
 	if (in->command == 0)
 		run_command(in);
 	(void)setpgid(in->command, in->command);
-	return 0;
-}
-
-/* Nothing of pid 1 is of use to the command: no core, no ptrace, and only the
- * descriptors it works with; the terminal is the command's. */
-static int shrink(const struct init *in, struct err *e)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int keep[2] = { in->channel, in->signals };
-
-	if (null < 0)
-		return err_errno(e, errno, "open /dev/null");
-	for (int fd = 0; fd < 3; fd++)
-		if (dup2(null, fd) < 0)
-			return err_errno(e, errno, "dup2");
-	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0 ||
-	    prctl(PR_SET_NAME, "egress-init", 0L, 0L, 0L) < 0)
-		return err_errno(e, errno, "prctl");
-	if (fd_close_others(keep, 2) < 0)
-		return err_errno(e, errno, "close_range");
 	return 0;
 }
 
@@ -252,7 +273,7 @@ void init_main(const struct cage_plan *plan, int channel, int link_ready)
 		rc = start_command(&in, &e);
 	}
 	if (rc == 0)
-		rc = shrink(&in, &e);
+		rc = leave_stdio(&e);
 	if (rc < 0) {
 		cage_report_error(channel, &e);
 		_exit(1);

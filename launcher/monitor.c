@@ -28,6 +28,7 @@ struct monitor {
 	struct loop_source signals;
 	int signal_fd;
 	int status;	/* exit status so far */
+	int stopped;	/* signal that stopped the command, to be acted on */
 	bool finishing; /* the command has ended */
 };
 
@@ -136,7 +137,7 @@ static void take_init_message(struct monitor *m, const struct cage_msg *msg,
 			  strerror(msg->value));
 		break;
 	case CAGE_MSG_STOPPED:
-		command_stopped(m, msg->value);
+		m->stopped = msg->value;
 		break;
 	case CAGE_MSG_EXITED:
 		command_exited(m, msg->value);
@@ -161,7 +162,7 @@ static void on_init_message(void *arg, uint32_t events)
 				     sizeof(msg), NULL, NULL, &sender, false);
 
 		if (n == -EAGAIN)
-			return;
+			break;
 		if (n != sizeof(msg)) {
 			fail(m, "the sandbox's init died; the command was "
 				"killed with it");
@@ -170,6 +171,10 @@ static void on_init_message(void *arg, uint32_t events)
 		msg.text[sizeof(msg.text) - 1] = '\0';
 		take_init_message(m, &msg, sender);
 	}
+	/* Of several stops in the queue only the last is news. */
+	if (m->stopped && !m->finishing)
+		command_stopped(m, m->stopped);
+	m->stopped = 0;
 }
 
 static void on_init_exit(void *arg, uint32_t events)

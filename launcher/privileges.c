@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -69,7 +70,52 @@ static int deny_ioctl(scmp_filter_ctx ctx, unsigned long request)
 		SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffUL, request));
 }
 
-int privileges_guard_terminal(struct err *e)
+static int deny_families(scmp_filter_ctx ctx)
+{
+	static const struct {
+		enum scmp_compare op;
+		scmp_datum_t family;
+		uint32_t error;
+	} rules[] = {
+		{ SCMP_CMP_EQ, AF_UNSPEC, EAFNOSUPPORT },
+		{ SCMP_CMP_EQ, AF_AX25, EAFNOSUPPORT },
+		{ SCMP_CMP_EQ, AF_IPX, EAFNOSUPPORT },
+		{ SCMP_CMP_EQ, AF_APPLETALK, EAFNOSUPPORT },
+		{ SCMP_CMP_EQ, AF_NETROM, EAFNOSUPPORT },
+		{ SCMP_CMP_EQ, AF_BRIDGE, EAFNOSUPPORT },
+		{ SCMP_CMP_EQ, AF_ATMPVC, EAFNOSUPPORT },
+		{ SCMP_CMP_EQ, AF_X25, EAFNOSUPPORT },
+		{ SCMP_CMP_EQ, AF_ROSE, EAFNOSUPPORT },
+		{ SCMP_CMP_EQ, AF_DECnet, EAFNOSUPPORT },
+		{ SCMP_CMP_EQ, AF_NETBEUI, EAFNOSUPPORT },
+		{ SCMP_CMP_EQ, AF_SECURITY, EAFNOSUPPORT },
+		{ SCMP_CMP_EQ, AF_KEY, EAFNOSUPPORT },
+		/* As it is without the capability. */
+		{ SCMP_CMP_EQ, AF_PACKET, EPERM },
+		{ SCMP_CMP_GT, AF_PACKET, EAFNOSUPPORT },
+	};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof(rules) / sizeof(rules[0]); i++)
+		rc = seccomp_rule_add(
+			ctx, SCMP_ACT_ERRNO(rules[i].error), SCMP_SYS(socket),
+			1, SCMP_CMP(0, rules[i].op, rules[i].family));
+	return rc;
+}
+
+static int deny_io_uring(scmp_filter_ctx ctx)
+{
+	static const int calls[] = { SCMP_SYS(io_uring_setup),
+				     SCMP_SYS(io_uring_enter),
+				     SCMP_SYS(io_uring_register) };
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof(calls) / sizeof(calls[0]); i++)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), calls[i], 0);
+	return rc;
+}
+
+int privileges_filter_calls(struct err *e)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	int rc = -ENOMEM;
@@ -82,10 +128,14 @@ int privileges_guard_terminal(struct err *e)
 		if (rc == 0)
 			rc = deny_ioctl(ctx, TIOCLINUX);
 		if (rc == 0)
+			rc = deny_families(ctx);
+		if (rc == 0)
+			rc = deny_io_uring(ctx);
+		if (rc == 0)
 			rc = seccomp_load(ctx);
 		seccomp_release(ctx);
 	}
 	if (rc < 0)
-		return err_errno(e, -rc, "load the terminal's seccomp filter");
+		return err_errno(e, -rc, "load the seccomp filter");
 	return 0;
 }

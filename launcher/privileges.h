@@ -10,10 +10,14 @@
  * ordinary uid (locked securebits), no_new_privs. */
 int privileges_drop(struct err *e);
 
-/* A seccomp filter against keystrokes pushed into the shared terminal, which
- * the shell outside would run: TIOCSTI (CVE-2017-5226) and TIOCLINUX
- * (CVE-2023-28100), compared in the low 32 bits as the kernel does; foreign
- * ABIs, which would go around it, kill.  Needs no_new_privs. */
-int privileges_guard_terminal(struct err *e);
+/* A seccomp filter against the ways out that namespaces leave open.  Needs
+ * no_new_privs.
+ *
+ * Keystrokes pushed into the shared terminal, which the shell outside would
+ * run: TIOCSTI (CVE-2017-5226) and TIOCLINUX (CVE-2023-28100), compared in the
+ * low 32 bits as the kernel does.  Socket families other than UNIX, INET,
+ * INET6 and NETLINK: vsock and others know no network namespace.  io_uring,
+ * which would go around both, and foreign ABIs likewise. */
+int privileges_filter_calls(struct err *e);
 
 #endif

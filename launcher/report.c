@@ -44,7 +44,7 @@ int report_new(struct report **ret, const char *log_path, struct err *e)
 	if (log_path)
 		r->log_fd = open(log_path,
 				 O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC |
-					 O_NOCTTY,
+					 O_NOCTTY | O_NONBLOCK,
 				 0600);
 	if (log_path && r->log_fd < 0) {
 		int code = errno;

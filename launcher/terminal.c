@@ -27,9 +27,11 @@ void terminal_take_back(struct terminal *t)
 	if (!t->given)
 		return;
 	t->given = false;
+	/* Output that the command suspended would block our own. */
+	(void)tcflow(STDIN_FILENO, TCOON);
 	t->have_theirs = tcgetattr(STDIN_FILENO, &t->theirs) == 0;
 	(void)tcsetpgrp(STDIN_FILENO, getpgrp());
-	(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &t->own);
+	(void)tcsetattr(STDIN_FILENO, TCSANOW, &t->own);
 }
 
 bool terminal_give(struct terminal *t)
@@ -39,7 +41,7 @@ bool terminal_give(struct terminal *t)
 	/* The shell may have changed the modes while we were stopped. */
 	(void)tcgetattr(STDIN_FILENO, &t->own);
 	if (t->have_theirs)
-		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &t->theirs);
+		(void)tcsetattr(STDIN_FILENO, TCSANOW, &t->theirs);
 	t->wanted = true;
 	t->given = tcsetpgrp(STDIN_FILENO, t->command) == 0;
 	return t->given;

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
 #include <linux/sched.h>
 
 #include "common/fd.h"
@@ -39,6 +40,26 @@ static int write_proc(const char *path, const char *text)
 	return write(fd, text, len) == (ssize_t)len ? 0 : -errno;
 }
 
+/* Since Linux 5.12 mapping uid 0 of the parent takes this capability there;
+ * it is asked here by its bit in /proc, as the child's own sets are full. */
+static bool may_map_root(void)
+{
+	char path[64];
+	unsigned long long caps = ~0ULL;
+	char line[256];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", (int)getppid());
+	f = fopen(path, "re");
+	if (!f)
+		return true;
+	while (fgets(line, sizeof(line), f))
+		if (strncmp(line, "CapEff:", 7) == 0)
+			caps = strtoull(line + 7, NULL, 16);
+	(void)fclose(f);
+	return caps >> CAP_SETFCAP & 1;
+}
+
 int userns_map_self(uid_t uid, gid_t gid, struct err *e)
 {
 	char line[64];
@@ -46,6 +67,13 @@ int userns_map_self(uid_t uid, gid_t gid, struct err *e)
 
 	(void)snprintf(line, sizeof(line), "%u %u 1", uid, uid);
 	rc = write_proc("/proc/self/uid_map", line);
+	if (rc == -EPERM && uid == 0 && !may_map_root())
+		return err_set(
+			e, EPERM,
+			"root without CAP_SETFCAP cannot map itself into a "
+			"user namespace, as inside another egress-run: name "
+			"an ordinary user with --user, or give the container "
+			"'--cap-add SETFCAP'");
 	if (rc == 0)
 		rc = write_proc("/proc/self/setgroups", "deny");
 	/* Denied for good in a parent namespace already: fine. */
@@ -128,7 +156,7 @@ int userns_explain(int errnum, struct err *e)
 		return err_set(e, errnum,
 			       "%s: the limit of this user is reached (%s); "
 			       "raise user.max_user_namespaces and "
-			       "user.max_net_namespaces",
+			       "the other user.max_*_namespaces",
 			       prefix, strerror(errnum));
 	if (errnum == EINVAL)
 		return err_set(e, errnum,

@@ -92,8 +92,8 @@ int sockets_listen_dns(const char *device, int *ret_udp, int *ret_tcp,
 	return 0;
 }
 
-int sockets_listen_relay(bool ipv6, int *ret_fd4, int *ret_fd6,
-			 uint16_t *ret_port, struct err *e)
+int sockets_listen_relay(int *ret_fd4, int *ret_fd6, uint16_t *ret_port,
+			 struct err *e)
 {
 	struct listen_spec spec = { .family = AF_INET, .type = SOCK_STREAM };
 	struct sockaddr_in in4 = { 0 };
@@ -104,11 +104,13 @@ int sockets_listen_relay(bool ipv6, int *ret_fd4, int *ret_fd6,
 	if (rc == 0 && getsockname(fd4, (struct sockaddr *)&in4, &len) < 0)
 		rc = -errno;
 	*ret_fd6 = -1;
-	if (rc == 0 && ipv6) {
+	if (rc == 0) {
 		spec.family = AF_INET6;
 		spec.v6only = true;
 		spec.port = ntohs(in4.sin_port);
 		rc = listen_on(&spec, ret_fd6);
+		if (rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL)
+			rc = 0; /* a kernel without IPv6 */
 	}
 	if (rc < 0)
 		return err_errno(e, -rc, "listen for the relay");

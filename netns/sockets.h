@@ -4,7 +4,6 @@
 #ifndef NETNS_SOCKETS_H
 #define NETNS_SOCKETS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -16,7 +15,7 @@ int sockets_listen_dns(const char *device, int *ret_udp, int *ret_tcp,
 
 /* TCP on one port of the kernel's choice, IPv4 and IPv6 apart (the original
  * destination is asked per family).  *ret_fd6 is -1 without IPv6. */
-int sockets_listen_relay(bool ipv6, int *ret_fd4, int *ret_fd6,
-			 uint16_t *ret_port, struct err *e);
+int sockets_listen_relay(int *ret_fd4, int *ret_fd6, uint16_t *ret_port,
+			 struct err *e);
 
 #endif
