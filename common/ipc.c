@@ -112,7 +112,9 @@ ssize_t ipc_recv(int fd, void *msg, size_t len, int *fds, size_t *n_fds,
 	if (n < 0)
 		return -errno;
 	fits = take_control(&mh, fds, room, &got, sender);
-	if (!fits || (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+	/* An empty message with descriptors would pass for the end. */
+	if (!fits || (n == 0 && got > 0) ||
+	    (mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
 		while (got > 0)
 			(void)close(fds[--got]);
 		return -EPROTO;

@@ -131,9 +131,15 @@ void json_uint(struct json_line *j, const char *key, uint64_t value)
 
 void json_array_begin(struct json_line *j, const char *key)
 {
+	size_t mark = j->len;
+	bool comma = j->need_comma;
+
 	put_key(j, key);
 	put(j, "[", 1);
-	j->need_comma = false;
+	j->in_array = !j->overflow;
+	if (j->in_array)
+		j->need_comma = false;
+	settle(j, mark, comma);
 }
 
 void json_array_string(struct json_line *j, const char *value)
@@ -141,6 +147,8 @@ void json_array_string(struct json_line *j, const char *value)
 	size_t mark = j->len;
 	bool comma = j->need_comma;
 
+	if (!j->in_array)
+		return;
 	if (j->need_comma)
 		put(j, ",", 1);
 	j->need_comma = true;
@@ -150,6 +158,9 @@ void json_array_string(struct json_line *j, const char *value)
 
 void json_array_end(struct json_line *j)
 {
+	if (!j->in_array)
+		return;
+	j->in_array = false;
 	j->buf[j->len++] = ']'; /* JSON_TAIL keeps the room */
 	j->need_comma = true;
 }

@@ -15,14 +15,15 @@ void text_escape(const char *in, size_t len, char *out, size_t size);
 /* Decimal digits only, no sign, no space, within [min, max]. */
 bool text_to_uint(const char *text, uint64_t min, uint64_t max, uint64_t *ret);
 
-/* A growing line of JSON in a fixed buffer.  A value that does not fit sets
- * overflow and leaves the text as it was before that value. */
+/* A growing line of JSON in a fixed buffer.  A value (or whole array) that does
+ * not fit is left out; shorter ones behind it may still fit.  size >= 8. */
 struct json_line {
 	char *buf;
 	size_t size;
 	size_t len;
 	bool overflow;
 	bool need_comma;
+	bool in_array; /* one was begun, and fitted */
 };
 
 void json_begin(struct json_line *j, char *buf, size_t size);

@@ -44,6 +44,7 @@ struct admission {
 	uint64_t wanted_ms;  /* staged; later than expires_ms */
 	struct admission *next_staged;
 	unsigned n_users;
+	bool names_lost; /* more than GRANTS_MAX resolved to it */
 	size_t n_grants;
 	struct grant *grants;
 };
@@ -206,6 +207,7 @@ static struct grant *grant_place(struct admission *m)
 		if (m->grants[i].expires_ms < oldest->expires_ms)
 			oldest = &m->grants[i];
 	names_release(m->owner->names, oldest->name);
+	m->names_lost = true;
 	return oldest;
 }
 
@@ -381,6 +383,13 @@ int admissions_commit(struct admissions *a)
 	return rc;
 }
 
+/* In use it stays, unless the kernel refused it (then it has no timer): a loop
+ * that is late may deliver events before it renews. */
+static bool in_force(const struct admission *m, uint64_t now)
+{
+	return m->expires_ms > now || (m->n_users > 0 && m->timer.slot != 0);
+}
+
 struct admission *admissions_find(struct admissions *a, const struct addr *dst,
 				  uint16_t port)
 {
@@ -391,7 +400,7 @@ struct admission *admissions_find(struct admissions *a, const struct addr *dst,
 		const struct admission_key k = { *dst, candidates[i] };
 		struct admission *m = lookup(a, &k);
 
-		if (m && m->expires_ms > now)
+		if (m && in_force(m, now))
 			return m;
 	}
 	return NULL;
@@ -440,14 +449,15 @@ const char *admission_rule(const struct admission *m)
 	return g ? name_rule(g->name) : "";
 }
 
-static bool all_names_have(const struct admission *m, const struct addr *addr,
-			   uint64_t now)
+/* Names whose answers have expired count: programs keep addresses. */
+static bool all_names_have(const struct admission *m, const struct addr *addr)
 {
+	if (!m)
+		return true;
 	for (size_t i = 0; i < m->n_grants; i++)
-		if (m->grants[i].expires_ms > now &&
-		    !name_has_address(m->grants[i].name, addr))
+		if (!name_has_address(m->grants[i].name, addr))
 			return false;
-	return true;
+	return !m->names_lost;
 }
 
 size_t admissions_alternatives(struct admissions *a, const struct admission *m,
@@ -455,6 +465,11 @@ size_t admissions_alternatives(struct admissions *a, const struct admission *m,
 			       struct addr *ret, size_t max)
 {
 	uint64_t now = loop_now_ms(a->cfg.loop);
+	/* Names may have opened this port, or every port. */
+	const struct admission_key narrow = { *dst, port };
+	const struct admission_key wide = { *dst, 0 };
+	const struct admission *on_port = lookup(a, &narrow);
+	const struct admission *on_all = lookup(a, &wide);
 	const struct grant *g = latest(m);
 	size_t n = 0;
 
@@ -465,7 +480,8 @@ size_t admissions_alternatives(struct admissions *a, const struct admission *m,
 
 		if (!other)
 			break;
-		if (!addr_equal(other, dst) && all_names_have(m, other, now) &&
+		if (!addr_equal(other, dst) && all_names_have(on_port, other) &&
+		    all_names_have(on_all, other) &&
 		    admissions_find(a, other, port))
 			ret[n++] = *other;
 	}

@@ -106,9 +106,10 @@ static int usage_error(int opt, int argc, char **argv, struct err *e)
 		optind > 0 && optind <= argc ? argv[optind - 1] : "";
 	char letter[3] = { '-', (char)optopt, '\0' };
 
-	/* optopt is the letter of an unknown short option; a long one is
-	 * quoted as it was written. */
-	if (strncmp(given, "--", 2) != 0 && optopt > 0 && optopt < 128)
+	/* optopt is the letter of an unknown short option, or the known one of
+	 * a long form with a value that it does not take; long forms are
+	 * quoted as they were written. */
+	if (optopt != 0 && optopt < 128 && !strchr("qvh", optopt))
 		given = letter;
 	return err_set(e, EINVAL, "%s '%s': see 'egress-run --help'",
 		       opt == ':' ? "a value is missing behind"
@@ -162,7 +163,7 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 	if (rc < 0)
 		return rc;
 	opterr = 0;
-	optind = 1;
+	optind = 0; /* glibc: forget what the parse before left */
 	/* '+': options end at the command; ':': tell a missing value. */
 	while ((opt = getopt_long(argc, argv, "+:qvh", table, NULL)) != -1) {
 		rc = handle(o, opt, argc, argv, e);

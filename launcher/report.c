@@ -21,6 +21,7 @@
 struct report {
 	int log_fd; /* -1: none */
 	uint64_t n_lost;
+	bool torn; /* the log ends in half a line */
 	struct blocked *blocked;
 	uint64_t n_packets_seen;
 	uint64_t n_packets_denied;
@@ -89,17 +90,18 @@ static void begin(struct report *r, struct json_line *j, const char *event)
 static void finish(struct report *r, struct json_line *j)
 {
 	size_t len = json_end(j);
-	ssize_t n = write(r->log_fd, r->line, len);
+	ssize_t n = -1;
 
+	if (!r->torn || write(r->log_fd, "\n", 1) == 1) {
+		n = write(r->log_fd, r->line, len);
+		r->torn = n > 0 && n != (ssize_t)len;
+	}
 	if (n == (ssize_t)len)
 		return;
 	if (r->n_lost++ == 0)
 		log_warning("cannot write the log: %s; decisions go "
 			    "unrecorded until there is room",
 			    n < 0 ? strerror(errno) : "no room");
-	/* Keep the next line apart from the torn one. */
-	if (n > 0 && write(r->log_fd, "\n", 1) < 0)
-		return;
 }
 
 static const char *type_name(uint16_t qtype, char buf[static 16])

@@ -74,7 +74,7 @@ bool packet_parse(const uint8_t *data, size_t len, struct packet_info *ret)
 	size_t at;
 
 	memset(ret, 0, sizeof(*ret));
-	if (len >= 20 && data[0] >> 4 == 4) {
+	if (len >= 20 && data[0] >> 4 == 4 && (data[0] & 15) >= 5) {
 		at = (size_t)(data[0] & 15) * 4;
 		ret->protocol = data[9];
 		ret->src = addr_v4(data + 12);
