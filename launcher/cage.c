@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -30,6 +31,7 @@
 
 /* A stage takes milliseconds; a machine may be very busy. */
 #define STAGE_WAIT_MS 60000
+#define LINK_WAIT_MS  30000
 
 /* The ends that the two children need. */
 struct stage_fds {
@@ -65,7 +67,7 @@ void cage_report_error(int fd, const struct err *e)
  * descriptors; MUST install the rules before the link is announced, so that
  * the cage has no moment with an open gate. */
 static int setup_gateway(pid_t init_pid, int fds[static GATEWAY_FD__COUNT],
-			 uint16_t *ret_port, struct err *e)
+			 uint16_t *ret_port, int *ret_watch, struct err *e)
 {
 	bool ipv6 = false;
 	int rc = nft_open(&fds[GATEWAY_FD_NFT], e);
@@ -82,6 +84,9 @@ static int setup_gateway(pid_t init_pid, int fds[static GATEWAY_FD__COUNT],
 		rc = queue_open_syn(&fds[GATEWAY_FD_SYN], e);
 	if (rc == 0)
 		rc = queue_open_denied(&fds[GATEWAY_FD_DENIED], e);
+	link_unlimit_icmp();
+	if (rc == 0)
+		rc = link_watch_open(ret_watch, e);
 	if (rc == 0)
 		rc = link_setup_gateway(init_pid, &ipv6, e);
 	return rc;
@@ -108,6 +113,7 @@ __attribute__((noreturn)) static void gateway_main(const struct cage_plan *plan,
 	struct err e = { 0 };
 	uint16_t port = 0;
 	pid_t init_pid;
+	int watch = -1;
 	int rc;
 
 	(void)prctl(PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L);
@@ -129,13 +135,14 @@ __attribute__((noreturn)) static void gateway_main(const struct cage_plan *plan,
 	if (cage_send(fds->gateway_channel, CAGE_MSG_STARTED, init_pid, false) <
 	    0)
 		_exit(1);
-	rc = setup_gateway(init_pid, sockets, &port, &e);
+	rc = setup_gateway(init_pid, sockets, &port, &watch, &e);
 	if (rc < 0)
 		goto fail;
 	if (write(fds->link_write, "", 1) != 1 ||
 	    send_gateway(fds->gateway_channel, sockets, port) < 0)
 		_exit(1);
-	_exit(0);
+	/* The monitor goes on; cage_go() takes the exit status. */
+	_exit(link_watch_wait(watch, LINK_WAIT_MS) < 0 ? 1 : 0);
 fail:
 	cage_report_error(fds->gateway_channel, &e);
 	_exit(1);
@@ -232,10 +239,15 @@ static int collect(int gateway_channel, struct cage *c, struct err *e)
 	return rc;
 }
 
-static void reap(pid_t pid)
+/* Returns the wait status. */
+static int reap(pid_t *pid)
 {
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	int status = 0;
+
+	while (*pid > 0 && waitpid(*pid, &status, 0) < 0 && errno == EINTR)
 		;
+	*pid = 0;
+	return status;
 }
 
 int cage_build(const struct cage_plan *plan, struct cage *ret, struct err *e)
@@ -272,17 +284,25 @@ int cage_build(const struct cage_plan *plan, struct cage *ret, struct err *e)
 		rc = userns_explain(-stage, e);
 	else
 		rc = collect(gateway_pair[0], ret, e);
+	/* The stage sees the limits of its own namespace, not ours. */
+	if (rc == -ENOSPC && stage > 0)
+		rc = userns_explain(ENOSPC, e);
 	(void)close(gateway_pair[0]);
-	if (stage > 0)
-		reap(stage);
+	ret->stage_pid = stage > 0 ? stage : 0;
 	if (rc < 0)
 		cage_destroy(ret);
 	return rc;
 }
 
-int cage_go(const struct cage *c, struct err *e)
+int cage_go(struct cage *c, struct err *e)
 {
-	int rc = cage_send(c->init_channel, CAGE_MSG_GO, 0, false);
+	int rc;
+
+	if (reap(&c->stage_pid) != 0)
+		return err_set(e, ENETDOWN,
+			       "the sandbox's link did not come up in time; "
+			       "is the machine overloaded?");
+	rc = cage_send(c->init_channel, CAGE_MSG_GO, 0, false);
 
 	return rc < 0 ? err_errno(e, -rc, "start the command") : 0;
 }
@@ -292,8 +312,12 @@ void cage_destroy(struct cage *c)
 	if (c->init_pidfd >= 0) {
 		(void)syscall(SYS_pidfd_send_signal, c->init_pidfd, SIGKILL,
 			      NULL, 0);
-		reap(c->init_pid);
+		(void)reap(&c->init_pid);
 	}
+	/* Not before init: the link may never come up now. */
+	if (c->stage_pid > 0)
+		(void)kill(c->stage_pid, SIGKILL);
+	(void)reap(&c->stage_pid);
 	fd_close(&c->init_pidfd);
 	fd_close(&c->init_channel);
 	fd_close(&c->loopback_udp);

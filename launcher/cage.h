@@ -66,6 +66,7 @@ struct cage_plan {
 };
 
 struct cage {
+	pid_t stage_pid; /* the gateway stage; 0: reaped */
 	pid_t init_pid;
 	int init_pidfd;
 	int init_channel; /* SEQPACKET of struct cage_msg, SO_PASSCRED */
@@ -83,8 +84,8 @@ struct cage {
 
 /* Builds everything; init waits for cage_go().  On failure nothing is left. */
 int cage_build(const struct cage_plan *plan, struct cage *ret, struct err *e);
-/* Lets init start the command. */
-int cage_go(const struct cage *c, struct err *e);
+/* Lets init start the command, when the link lets packets pass. */
+int cage_go(struct cage *c, struct err *e);
 /* Kills what is inside, reaps init, closes everything.  Safe to repeat. */
 void cage_destroy(struct cage *c);
 

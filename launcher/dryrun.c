@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "launcher/dryrun.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,8 +48,8 @@ static void print_file(const char *path, const char *text)
 	}
 }
 
-void dryrun_print(const struct options *o, const struct identity *id,
-		  const struct netfiles *nf)
+int dryrun_print(const struct options *o, const struct identity *id,
+		 const struct netfiles *nf)
 {
 	printf("command:  ");
 	for (char **arg = o->command; *arg; arg++) {
@@ -70,4 +71,5 @@ void dryrun_print(const struct options *o, const struct identity *id,
 	printf("log:       ");
 	print_escaped(o->log_path ? o->log_path : "none");
 	printf("\n");
+	return fflush(stdout) != 0 || ferror(stdout) ? -EIO : 0;
 }

@@ -7,7 +7,8 @@ struct identity;
 struct netfiles;
 struct options;
 
-void dryrun_print(const struct options *o, const struct identity *id,
-		  const struct netfiles *nf);
+/* Returns 0, or -EIO if stdout did not take it all. */
+int dryrun_print(const struct options *o, const struct identity *id,
+		 const struct netfiles *nf);
 
 #endif

@@ -132,8 +132,12 @@ static int prepare_and_run(const struct options *o, int *ret_status,
 	if (rc == 0)
 		rc = netfiles_prepare(&netfiles, GATEWAY_IPV4, e);
 	if (rc == 0 && o->action == ACTION_DRY_RUN) {
-		dryrun_print(o, &id, &netfiles);
-		*ret_status = 0;
+		rc = dryrun_print(o, &id, &netfiles);
+		if (rc < 0)
+			(void)err_set(e, EIO,
+				      "write to standard output failed");
+		else
+			*ret_status = 0;
 	} else if (rc == 0) {
 		rc = report_new(&report, o->log_path, e);
 		if (rc == 0)

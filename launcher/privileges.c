@@ -99,7 +99,10 @@ static int deny_families(scmp_filter_ctx ctx)
 	for (size_t i = 0; rc == 0 && i < sizeof(rules) / sizeof(rules[0]); i++)
 		rc = seccomp_rule_add(
 			ctx, SCMP_ACT_ERRNO(rules[i].error), SCMP_SYS(socket),
-			1, SCMP_CMP(0, rules[i].op, rules[i].family));
+			1,
+			(struct scmp_arg_cmp) { .arg = 0,
+						.op = rules[i].op,
+						.datum_a = rules[i].family });
 	return rc;
 }
 

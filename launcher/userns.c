@@ -127,15 +127,57 @@ static bool in_chroot(void)
 		root.st_dev != init_root.st_dev);
 }
 
+/* /proc/1/root takes privilege to read.  The root of a chroot is mostly no
+ * mount, and then no line of mountinfo is about "/". */
+static bool root_is_no_mount(void)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char line[4096];
+	bool found = false;
+
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f)) {
+		const char *p = line;
+
+		for (int field = 0; p && field < 4; field++) {
+			p = strchr(p, ' ');
+			p = p ? p + 1 : NULL;
+		}
+		if (p && strncmp(p, "/ ", 2) == 0)
+			found = true;
+	}
+	(void)fclose(f);
+	return !found;
+}
+
+/* The kind of namespace whose limit is 0, or NULL. */
+static const char *forbidden_kind(void)
+{
+	static const char *const kinds[] = { "user", "net", "mnt",   "pid",
+					     "ipc",  "uts", "cgroup" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		char path[64];
+
+		(void)snprintf(path, sizeof(path),
+			       "/proc/sys/user/max_%s_namespaces", kinds[i]);
+		if (read_sysctl(path) == 0)
+			return kinds[i];
+	}
+	return NULL;
+}
+
 int userns_explain(int errnum, struct err *e)
 {
 	static const char prefix[] = "cannot create a user namespace";
+	const char *kind = forbidden_kind();
 
-	if (read_sysctl("/proc/sys/user/max_user_namespaces") == 0)
+	if (kind)
 		return err_set(e, errnum,
-			       "%s: user.max_user_namespaces is 0; as root: "
-			       "'sysctl -w user.max_user_namespaces=15000'",
-			       prefix);
+			       "%s: user.max_%s_namespaces is 0; as root: "
+			       "'sysctl -w user.max_%s_namespaces=15000'",
+			       prefix, kind, kind);
 	if (read_sysctl("/proc/sys/kernel/unprivileged_userns_clone") == 0)
 		return err_set(e, errnum,
 			       "%s: kernel.unprivileged_userns_clone is 0; as "
@@ -172,7 +214,7 @@ int userns_explain(int errnum, struct err *e)
 			"apparmor=unconfined --security-opt "
 			"systempaths=unconfined'",
 			prefix);
-	if (errnum == EPERM && in_chroot())
+	if (errnum == EPERM && (in_chroot() || root_is_no_mount()))
 		return err_set(e, errnum,
 			       "%s: the kernel refuses them inside a chroot; "
 			       "run outside it, or enter the tree with "

@@ -14,6 +14,18 @@
  * *ret_ipv6 tells whether the kernel has IPv6. */
 int link_setup_gateway(pid_t agent_pid, bool *ret_ipv6, struct err *e);
 
+/* The kernel lets a packet out of the gateway's end only after a worker has
+ * seen the carrier, some time after both ends are up; until then packets are
+ * dropped in silence.  Open before the link exists, in the gateway netns. */
+int link_watch_open(int *ret_fd, struct err *e);
+/* 0 when packets pass, or -errno (-ETIMEDOUT). */
+int link_watch_wait(int fd, int timeout_ms);
+
+/* In the gateway netns: a rejection for every packet, not one a second.  Best
+ * effort: where /proc/sys is read-only, as in some containers, programs wait
+ * for their own timeouts instead, and nothing more gets out. */
+void link_unlimit_icmp(void);
+
 /* In the agent's netns: lo and eth0 up, addresses, default routes, fixed
  * neighbour entry. */
 int link_setup_agent(struct err *e);

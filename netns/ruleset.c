@@ -14,7 +14,8 @@
  *       ip saddr != AGENT count spoofed drop      (ip6 likewise)
  *       udp dport 53 accept
  *       tcp dport 53 accept
- *       ct state invalid,related drop
+ *       ct state related drop                     # errors about our own flows
+ *       meta l4proto tcp ct state invalid drop    # late segments
  *       meta l4proto tcp ct state established accept
  *       syn ip daddr @addr4 queue                 (port4, net4, *6 likewise)
  *       jump denied
@@ -208,9 +209,11 @@ static void add_gate_rules(struct gate *g)
 	add_source_rules(g);
 	each_dns(g, "gate", NF_ACCEPT);
 	r = nft_rule(tx, "gate");
-	nft_match_ct_state(tx, r,
-			   NF_CT_STATE_INVALID_BIT |
-				   NF_CT_STATE_BIT(IP_CT_RELATED));
+	nft_match_ct_state(tx, r, NF_CT_STATE_BIT(IP_CT_RELATED));
+	finish(tx, r, NF_DROP);
+	r = nft_rule(tx, "gate");
+	nft_match_l4(tx, r, IPPROTO_TCP);
+	nft_match_ct_state(tx, r, NF_CT_STATE_INVALID_BIT);
 	finish(tx, r, NF_DROP);
 	r = nft_rule(tx, "gate");
 	nft_match_l4(tx, r, IPPROTO_TCP);
