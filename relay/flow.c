@@ -46,7 +46,8 @@
 #include "common/log.h"
 #include "relay/socket.h"
 
-#define EVENTS	      (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+#define EVENTS	      (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+#define URGENT_BYTES  4096 /* an empty pipe takes as much */
 #define SPLICE_MAX    (1U << 20)
 #define TURN_BYTES    (1U << 20) /* per direction, then others have a turn */
 #define PIPE_RETRY_MS 20
@@ -76,6 +77,8 @@ static void on_side_event(struct flow *f, enum flow_side_id id, uint32_t events)
 
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		s->readable = true;
+	if (events & EPOLLPRI)
+		s->urgent = true;
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 		s->writable = true;
 	if (events & EPOLLERR)
@@ -213,6 +216,22 @@ static int take_pipe(struct flow_set *s, struct flow_dir *d)
 	return r;
 }
 
+/* splice(2) stops in front of TCP urgent data for good, and takes a FIN behind
+ * it for the end; reading gets past it.
+ * SO_OOBINLINE is set, so the byte stays in its place, no longer urgent.
+ * Returns the number of bytes now in the pipe, which was empty, 0 at end of
+ * file, or -1 with errno. */
+static ssize_t read_urgent(const struct flow_side *src,
+			   const struct flow_dir *d)
+{
+	char buf[URGENT_BYTES];
+	ssize_t n = recv(src->source.fd, buf, sizeof(buf), MSG_DONTWAIT);
+
+	if (n <= 0)
+		return n;
+	return write(d->pipe.wr, buf, (size_t)n) == n ? n : -1;
+}
+
 /* Returns 0 or -errno; a full pipe and an empty socket are 0. */
 static int fill(struct flow *f, enum flow_side_id from)
 {
@@ -221,6 +240,12 @@ static int fill(struct flow *f, enum flow_side_id from)
 	ssize_t n = splice(src->source.fd, NULL, d->pipe.wr, NULL, SPLICE_MAX,
 			   SPLICE_FLAGS);
 
+	if (src->urgent && (n == 0 || (n < 0 && errno == EAGAIN))) {
+		if (d->in_pipe > 0)
+			return 0; /* drained first, then here again */
+		n = read_urgent(src, d);
+		src->urgent = n > 0;
+	}
 	if (n > 0) {
 		d->in_pipe += (uint32_t)n;
 		return 0;

@@ -23,6 +23,7 @@ struct flow_side {
 	struct loop_source source;
 	bool readable; /* not known to be empty */
 	bool writable; /* not known to be full */
+	bool urgent;   /* EPOLLPRI seen: splice may be stuck */
 	bool failed;   /* EPOLLERR seen, SO_ERROR not yet read */
 };
 

@@ -20,7 +20,7 @@ struct int_option {
 static const struct int_option options[] = {
 	{ IPPROTO_TCP, TCP_NODELAY, 1 },    { IPPROTO_TCP, TCP_KEEPIDLE, 60 },
 	{ IPPROTO_TCP, TCP_KEEPINTVL, 15 }, { IPPROTO_TCP, TCP_KEEPCNT, 4 },
-	{ SOL_SOCKET, SO_KEEPALIVE, 1 },
+	{ SOL_SOCKET, SO_KEEPALIVE, 1 },    { SOL_SOCKET, SO_OOBINLINE, 1 },
 };
 
 static int set_linger(int fd, bool reset)
