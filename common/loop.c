@@ -194,7 +194,6 @@ static int wait_ms(const struct loop *l)
 
 int loop_run(struct loop *l)
 {
-	l->stopping = false;
 	l->now_ms = clock_ms();
 	while (!l->stopping) {
 		int n = epoll_wait(l->epfd, l->batch, BATCH, wait_ms(l));
@@ -213,6 +212,7 @@ int loop_run(struct loop *l)
 		l->n_batch = 0;
 		run_timers(l);
 	}
+	l->stopping = false;
 	return 0;
 }
 

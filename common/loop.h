@@ -49,7 +49,8 @@ void loop_timer_stop(struct loop *l, struct loop_timer *t); /* idempotent */
 /* Milliseconds of CLOCK_MONOTONIC, read once per batch. */
 uint64_t loop_now_ms(const struct loop *l);
 
-/* Runs until loop_stop(); returns 0, or -errno if epoll_wait() failed. */
+/* Runs until loop_stop(), which may have been called before; returns 0, or
+ * -errno if epoll_wait() failed. */
 int loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 

@@ -43,6 +43,13 @@ static bool is_gone(ssize_t rc)
 	return rc == 0 || rc == -EPIPE || rc == -ECONNRESET;
 }
 
+static void close_failed(struct dns_channel *c, int rc)
+{
+	if (!is_gone(rc))
+		log_error("dns: write to the monitor: %s", strerror(-rc));
+	close_down(c, is_gone(rc) ? 0 : 1);
+}
+
 static void receive(struct dns_channel *c)
 {
 	for (int i = 0; i < RECEIVE_BATCH && !c->is_closed; i++) {
@@ -83,7 +90,7 @@ static void send_queued(struct dns_channel *c)
 		if (rc == -EAGAIN)
 			return;
 		if (rc < 0) {
-			close_down(c, is_gone(rc) ? 0 : 1);
+			close_failed(c, rc);
 			return;
 		}
 		STAILQ_REMOVE_HEAD(&c->queue, link);
@@ -137,7 +144,7 @@ static void send_or_queue(struct dns_channel *c, const void *msg, size_t len)
 	if (rc == -EAGAIN)
 		enqueue(c, msg, len);
 	else if (rc < 0)
-		close_down(c, is_gone(rc) ? 0 : 1);
+		close_failed(c, rc);
 }
 
 void dns_channel_flush(struct dns_channel *c)

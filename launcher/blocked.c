@@ -9,6 +9,7 @@
 
 #include "common/htab.h"
 #include "common/log.h"
+#include "profiles/pattern.h"
 
 /* The command chooses what is counted: a bound on distinct lines. */
 #define LINES_MAX   4096
@@ -102,8 +103,10 @@ void blocked_name(struct blocked *b, const char *name, bool is_host,
 		  uint64_t count)
 {
 	char remedy[TEXT_MAX] = "";
+	struct pattern pattern;
 
-	if (is_host)
+	/* Some names are never allowed (metadata, addresses). */
+	if (is_host && pattern_parse(name, &pattern, NULL) == 0)
 		(void)snprintf(remedy, sizeof(remedy),
 			       "allow with --allow-domain %s", name);
 	add(b, name, "look-up", remedy, count);

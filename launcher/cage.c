@@ -130,6 +130,8 @@ __attribute__((noreturn)) static void gateway_main(const struct cage_plan *plan,
 		(void)userns_explain(-init_pid, &e);
 		goto fail;
 	}
+	/* Init's alone: the monitor must see its end. */
+	(void)close(fds->init_channel);
 	(void)close(fds->link_read);
 	/* The monitor learns the pid before anything can go wrong. */
 	if (cage_send(fds->gateway_channel, CAGE_MSG_STARTED, init_pid, false) <

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -32,14 +33,15 @@ static void raise_fd_limit(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static void null_stdio(void)
+/* stderr stays: warnings are the user's. */
+static int null_stdio(void)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 ||
 	    dup2(null, STDOUT_FILENO) < 0)
-		_exit(1);
-	/* stderr stays: warnings are the user's. */
+		return -1;
+	return 0;
 }
 
 __attribute__((noreturn)) static void helper_main(const struct helper *h,
@@ -52,14 +54,16 @@ __attribute__((noreturn)) static void helper_main(const struct helper *h,
 	keep[h->n_fds] = channel;
 	(void)sigemptyset(&none);
 	if (prctl(PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L) < 0 ||
-	    getppid() != monitor ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0 ||
 	    prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0 ||
 	    prctl(PR_SET_NAME, h->comm, 0L, 0L, 0L) < 0 || setsid() < 0 ||
-	    sigprocmask(SIG_SETMASK, &none, NULL) < 0 || chdir("/") < 0)
+	    sigprocmask(SIG_SETMASK, &none, NULL) < 0 || chdir("/") < 0 ||
+	    null_stdio() < 0 || fd_close_others(keep, h->n_fds + 1) < 0) {
+		log_error("the %s process cannot confine itself: %s", h->name,
+			  strerror(errno));
 		_exit(1);
-	null_stdio();
-	if (fd_close_others(keep, h->n_fds + 1) < 0)
+	}
+	if (getppid() != monitor)
 		_exit(1);
 	raise_fd_limit();
 	exit(h->run(h->arg, channel));
@@ -95,6 +99,15 @@ int helper_start(struct helper *h, struct err *e)
 	return 0;
 }
 
+/* A helper that gives up says why on stderr. */
+static bool exited_by_itself(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0 &&
+	       info.si_code == CLD_EXITED;
+}
+
 int helper_wait_ready(struct helper *h, size_t msg_size, struct err *e)
 {
 	char msg[READY_MAX];
@@ -107,6 +120,10 @@ int helper_wait_ready(struct helper *h, size_t msg_size, struct err *e)
 
 	if (n == (ssize_t)msg_size)
 		return 0;
+	if (n == 0 && exited_by_itself(h->pid)) {
+		e->msg[0] = '\0';
+		return -EPIPE;
+	}
 	return err_set(e, EPIPE, "the %s process did not come up", h->name);
 }
 

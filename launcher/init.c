@@ -36,6 +36,7 @@ struct init {
 	const struct cage_plan *plan;
 	int channel;
 	int signals;
+	int start[2]; /* pipe: its end lets the command's process go on */
 	pid_t command;
 };
 
@@ -117,14 +118,23 @@ __attribute__((noreturn)) static void run_command(const struct init *in)
 {
 	char **argv = in->plan->command;
 	struct err e = { 0 };
+	char byte;
 	int code;
 
 	(void)setpgid(0, 0);
 	/* SIGTTOU is still blocked, so that this works from the background. */
 	if (in->plan->take_terminal)
 		(void)tcsetpgrp(STDIN_FILENO, getpid());
-	if (cage_send(in->channel, CAGE_MSG_STARTED, 0, false) < 0)
+	/* Until init has done its last step, which may fail. */
+	(void)close(in->start[1]);
+	code = read(in->start[0], &byte, 1) == 1 ? 0 : -EPIPE;
+	if (code == 0)
+		code = cage_send(in->channel, CAGE_MSG_STARTED, 0, false);
+	if (code < 0) {
+		(void)err_errno(&e, -code, "start the command's process");
+		cage_report_error(in->channel, &e);
 		_exit(125);
+	}
 	/* No handler is installed: what the caller ignores stays ignored
 	 * (nohup, `cmd &`), all else has its default. */
 	(void)sigprocmask(SIG_SETMASK, &in->plan->command_mask, NULL);
@@ -208,18 +218,18 @@ __attribute__((noreturn)) static void supervise(const struct init *in)
  * descriptors it works with.  MUST come before the command exists. */
 static int shrink(const struct init *in, struct err *e)
 {
-	int keep[2] = { in->channel, in->signals };
+	int keep[4] = { in->channel, in->signals, in->start[0], in->start[1] };
 
 	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0 ||
 	    prctl(PR_SET_NAME, "egress-init", 0L, 0L, 0L) < 0)
 		return err_errno(e, errno, "prctl");
-	if (fd_close_others(keep, 2) < 0)
+	if (fd_close_others(keep, 4) < 0)
 		return err_errno(e, errno, "close_range");
 	return 0;
 }
 
-/* The terminal and the pipes are the command's alone. */
-static int leave_stdio(struct err *e)
+/* The terminal and the pipes are the command's alone, which now may start. */
+static int leave_stdio(struct init *in, struct err *e)
 {
 	cleanup_fd int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -228,6 +238,10 @@ static int leave_stdio(struct err *e)
 	for (int fd = 0; fd < 3; fd++)
 		if (dup2(null, fd) < 0)
 			return err_errno(e, errno, "dup2");
+	if (write(in->start[1], "", 1) != 1)
+		return err_errno(e, errno, "let the command start");
+	fd_close(&in->start[0]);
+	fd_close(&in->start[1]);
 	return 0;
 }
 
@@ -245,6 +259,8 @@ static int start_command(struct init *in, struct err *e)
 	in->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (in->signals < 0)
 		return err_errno(e, errno, "signalfd");
+	if (pipe2(in->start, O_CLOEXEC) < 0)
+		return err_errno(e, errno, "pipe");
 	rc = shrink(in, e);
 	if (rc < 0)
 		return rc;
@@ -273,7 +289,7 @@ void init_main(const struct cage_plan *plan, int channel, int link_ready)
 		rc = start_command(&in, &e);
 	}
 	if (rc == 0)
-		rc = leave_stdio(&e);
+		rc = leave_stdio(&in, &e);
 	if (rc < 0) {
 		cage_report_error(channel, &e);
 		_exit(1);

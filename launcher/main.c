@@ -69,6 +69,7 @@ static int take_signals(sigset_t *ret_old, struct err *e)
 	(void)sigaddset(&set, SIGTTIN);
 	(void)sigaddset(&set, SIGTTOU);
 	(void)sigaddset(&set, SIGPIPE);
+	(void)sigaddset(&set, SIGXFSZ); /* the log at its limit: an error */
 	if (sigprocmask(SIG_BLOCK, &set, ret_old) < 0)
 		return err_errno(e, errno, "block signals");
 	return 0;
@@ -181,7 +182,8 @@ int main(int argc, char **argv)
 		else
 			rc = prepare_and_run(&o, &status, &e);
 	}
-	if (rc < 0)
+	/* Empty: a helper has said it itself. */
+	if (rc < 0 && e.msg[0])
 		log_error("%s", e.msg);
 	options_done(&o);
 	return status;

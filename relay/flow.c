@@ -240,7 +240,8 @@ static int fill(struct flow *f, enum flow_side_id from)
 	ssize_t n = splice(src->source.fd, NULL, d->pipe.wr, NULL, SPLICE_MAX,
 			   SPLICE_FLAGS);
 
-	if (src->urgent && (n == 0 || (n < 0 && errno == EAGAIN))) {
+	/* The FIN may be seen before EPOLLPRI. */
+	if (n == 0 || (n < 0 && errno == EAGAIN && src->urgent)) {
 		if (d->in_pipe > 0)
 			return 0; /* drained first, then here again */
 		n = read_urgent(src, d);

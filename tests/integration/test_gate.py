@@ -4,15 +4,11 @@ other protocols, odd spellings, names that lead to forbidden addresses, and
 what --allow-address and ports open and leave shut. Each attempt fails at once,
 nothing of it is seen at the far end, and the same attempt succeeds outside.
 """
-import socket
-import time
-
 import pytest
 
-import lab
 from dns_helpers import cage
-from gate_helpers import (AT_ONCE, EVIL, GOOD, HOST_ADDRESSES, REJECTED, allow,
-                          allow_address, probe, refused)
+from gate_helpers import (AT_ONCE, EVIL, GOOD, HOST_ADDRESSES, allow, allow_address,
+                          probe, refused)
 from relay_helpers import PYTHON
 
 RESOLVE = "getent ahosts allowed.test >/dev/null"

@@ -4,7 +4,6 @@ theirs can be reached, nothing of the host changes while a sandbox runs, and
 the command has no handle on what is outside.
 """
 import contextlib
-import os
 import re
 import socket
 import subprocess
