@@ -85,9 +85,10 @@ def is_right(outcome, error):
     lines = outcome.err.splitlines()
     if outcome.out:
         return False
-    if error == KILLED and outcome.call.path in ("m", "m111"):
-        expected = -9 if outcome.call.path == "m" else 128 + 9
-        return outcome.rc == expected and not outcome.ran and not lines
+    if error == KILLED and outcome.call.path == "m":
+        return outcome.rc == -9 and not outcome.ran
+    if error == KILLED and outcome.call.path == "m111":
+        return outcome.rc == 128 + 9 and not outcome.ran and not lines
     if outcome.rc == 0:
         return outcome.ran and not any("error" in x for x in lines)
     # A helper may die more than once before its start is given up.
