@@ -131,8 +131,10 @@ void blocked_address(struct blocked *b, const char *protocol,
 	char text[ADDR_PORT_TEXT_MAX];
 	char what[TEXT_MAX];
 	char remedy[TEXT_MAX] = "";
-	const char *reason = own ? "address of this host" : addr_never(a);
+	const char *reason = addr_never(a);
 
+	if (!reason && own)
+		reason = "address of this host";
 	(void)snprintf(what, sizeof(what), "%s %s",
 		       port ? addr_format_port(a, port, text)
 			    : addr_format(a, text),

@@ -178,7 +178,7 @@ static int expect(int channel, enum cage_msg_type type, struct cage_msg *m,
 
 static int receive_gateway(int channel, struct cage *c, struct err *e)
 {
-	struct cage_msg m;
+	struct cage_msg m = { 0 };
 	size_t n = 0;
 	int rc = expect(channel, CAGE_MSG_STARTED, &m, NULL, &n, e);
 

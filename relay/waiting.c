@@ -105,6 +105,7 @@ struct waiting *waiting_take_any_port(struct waiting_table *t,
 
 	TAILQ_FOREACH_REVERSE(w, &t->by_age, waiting_list, by_age)
 	{
+		/* cppcheck-suppress uninitvar ; set before waiting_add() */
 		if (w->key.dst_port == key->dst_port &&
 		    addr_equal(&w->key.dst, &key->dst)) {
 			take_out(t, w);
