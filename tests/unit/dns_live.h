@@ -296,15 +296,21 @@ static inline bool enter_namespaces(void)
 	char map[32];
 	int fd, rc;
 
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
-		return false;
-	(void)put_text("/proc/self/setgroups", "deny");
-	(void)snprintf(map, sizeof(map), "0 %u 1", uid);
-	if (!put_text("/proc/self/uid_map", map))
-		return false;
-	(void)snprintf(map, sizeof(map), "0 %u 1", gid);
-	if (!put_text("/proc/self/gid_map", map))
-		return false;
+	/* Real root needs no user namespace, and has none in a chroot. */
+	if (geteuid() == 0) {
+		if (unshare(CLONE_NEWNET) < 0)
+			return false;
+	} else {
+		if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+			return false;
+		(void)put_text("/proc/self/setgroups", "deny");
+		(void)snprintf(map, sizeof(map), "0 %u 1", uid);
+		if (!put_text("/proc/self/uid_map", map))
+			return false;
+		(void)snprintf(map, sizeof(map), "0 %u 1", gid);
+		if (!put_text("/proc/self/gid_map", map))
+			return false;
+	}
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
