@@ -137,7 +137,11 @@ __attribute__((noreturn)) static void run_command(const struct init *in)
 	}
 	/* No handler is installed: what the caller ignores stays ignored
 	 * (nohup, `cmd &`), all else has its default. */
-	(void)sigprocmask(SIG_SETMASK, &in->plan->command_mask, NULL);
+	if (sigprocmask(SIG_SETMASK, &in->plan->command_mask, NULL) < 0) {
+		(void)err_errno(&e, errno, "restore the signal mask");
+		cage_report_error(in->channel, &e);
+		_exit(125);
+	}
 	/* The channel is needed only if exec fails; nothing else of the
 	 * caller's may reach the command. */
 	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0) {

@@ -230,12 +230,13 @@ static int configure_family(struct nl_sock *sk, int ifindex,
 	return rc < 0 ? rc : add_neighbour(sk, ifindex, &peer, peer_mac);
 }
 
-/* True if this is what a kernel without (or with disabled) IPv6 answers. */
+/* True if this is what a kernel without (or with disabled: EACCES) IPv6
+ * answers.  EPERM is none of it: that is a failure. */
 static bool means_no_ipv6(int rc)
 {
 	return rc == -NLE_OPNOTSUPP || rc == -NLE_AF_NOSUPPORT ||
-	       rc == -NLE_PERM || rc == -NLE_NOACCESS ||
-	       rc == -NLE_OBJ_NOTFOUND || rc == -NLE_NODEV;
+	       rc == -NLE_NOACCESS || rc == -NLE_OBJ_NOTFOUND ||
+	       rc == -NLE_NODEV;
 }
 
 static int configure(struct nl_sock *sk, const struct endpoint *ep,
