@@ -5,19 +5,26 @@ VERSION := 0.1.0
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
+# Found from the program's own folder: keep it at BINDIR/../share.
+DATADIR ?= $(PREFIX)/share
 DESTDIR ?=
 
 BUILD ?= build
 CC ?= cc
 PKG_CONFIG ?= pkg-config
-PKGS := libnl-3.0 libmnl libnftnl libcares libseccomp
+PKGS := libnl-3.0 libmnl libnftnl libcares libseccomp libcjson
 
 FOLDERS := common profiles netns dnsfilter relay fsrules launcher
 SRCS := $(foreach d,$(FOLDERS),$(sort $(wildcard $(d)/*.c)))
-OBJS := $(SRCS:%.c=$(BUILD)/%.o)
-LIB_OBJS := $(filter-out $(BUILD)/launcher/main.o,$(OBJS))
+OBJS := $(SRCS:%.c=$(BUILD)/%.o) $(BUILD)/builtin.o
+SHIPPED := $(sort $(wildcard profiles/*.json profiles/policy/*.json))
+LIB := $(BUILD)/egress-run.a
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/unit/%)
+BENCH_SRCS := $(sort $(wildcard tests/bench/bench_*.c))
+BENCH_BINS := $(BENCH_SRCS:tests/bench/%.c=$(BUILD)/bench/%)
+FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BINS := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef \
@@ -40,6 +47,10 @@ else
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer
 endif
+# clang only: every function counts for the coverage of tests/fuzz.
+ifneq ($(FUZZ),)
+SAN += -fsanitize=fuzzer-no-link
+endif
 
 # Lazy: only build targets need the libraries (not help, clean, install-deps).
 PKG_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(PKGS) | sed 's/-I/-isystem /g')
@@ -55,11 +66,39 @@ say = @printf '  %-7s %s\n' $(1) $(2)
 endif
 
 .PHONY: all
-all: $(BUILD)/egress-run
+all: $(BUILD)/egress-run $(BUILD)/share/egress-run/profiles
+
+# The shipped profiles, where a program in the build folder looks for them.
+$(BUILD)/share/egress-run/profiles:
+	$(Q)mkdir -p $(@D)
+	$(Q)ln -sfn $(abspath profiles) $@
 
 $(BUILD)/egress-run: $(OBJS)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# The shipped files inside the program, for a copy of it that stands alone.
+$(BUILD)/builtin.c: $(SHIPPED) Makefile
+	$(Q)mkdir -p $(@D)
+	$(Q){ echo '#include "profiles/builtin.h"'; \
+	for f in $(SHIPPED); do \
+		n=builtin_$$(basename $$f .json | tr - _); \
+		echo "BUILTIN($$n, \"$$f\");"; \
+	done; \
+	echo 'const struct builtin_file builtin_files[] = {'; \
+	for f in $(SHIPPED); do \
+		n=builtin_$$(basename $$f .json | tr - _); f=$${f#profiles/}; \
+		echo "{ \"$${f%.json}\", $$n, $${n}_end },"; \
+	done; \
+	echo '{ 0, 0, 0 } };'; } >$@
+$(BUILD)/builtin.o: $(BUILD)/builtin.c
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+# For the tests: everything but main().
+$(LIB): $(filter-out $(BUILD)/launcher/main.o,$(OBJS))
+	$(Q)rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 # A changed flag or version rebuilds everything.
 $(BUILD)/%.o: %.c Makefile
@@ -67,16 +106,29 @@ $(BUILD)/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/unit/%: tests/unit/%.c $(LIB_OBJS) Makefile
+$(BUILD)/unit/%: tests/unit/%.c $(LIB) Makefile
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) \
-		-o $@ $< $(LIB_OBJS) $(LIBS) -lcmocka
+		-o $@ $< $(LIB) $(LIBS) -lcmocka
 
--include $(OBJS:.o=.d) $(UNIT_BINS:=.d)
+$(BUILD)/bench/%: tests/bench/%.c $(LIB) Makefile
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) \
+		-o $@ $< $(LIB) $(LIBS)
 
-.PHONY: unit-bins
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB) Makefile
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) \
+		-fsanitize=fuzzer -o $@ $< $(LIB) $(LIBS)
+
+-include $(OBJS:.o=.d) $(UNIT_BINS:=.d) $(BENCH_BINS:=.d) $(FUZZ_BINS:=.d)
+
+.PHONY: unit-bins fuzz-bins
 unit-bins: $(UNIT_BINS)
+fuzz-bins: $(FUZZ_BINS)
 
 # Tests.  Each of these installs what is missing first (as root or by sudo).
 
@@ -87,10 +139,16 @@ deps-test:
 	$(Q)tests/install-packages test
 
 # In a sub-make, so that a machine without the libraries gets them first.
-.PHONY: check check-unit check-integration check-asan
+.PHONY: check check-unit check-integration check-asan check-fuzz
+MAKE_FUZZ = $(MAKE) --no-print-directory BUILD=build-fuzz CC=clang SANITIZE=1 \
+	FUZZ=1 fuzz-bins
 check: deps-test
 	$(Q)$(MAKE) --no-print-directory all unit-bins
-	$(Q)BUILD=$(BUILD) tests/run unit integration
+	$(Q)$(MAKE_FUZZ)
+	$(Q)BUILD=$(BUILD) tests/run unit fuzz integration
+check-fuzz: deps-test
+	$(Q)$(MAKE_FUZZ)
+	$(Q)BUILD=$(BUILD) tests/run fuzz $(SECONDS_EACH)
 check-unit: deps-test
 	$(Q)$(MAKE) --no-print-directory unit-bins
 	$(Q)BUILD=$(BUILD) tests/run unit
@@ -107,10 +165,15 @@ demo:
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)EGRESS_RUN=$(abspath $(BUILD))/egress-run tests/lab/lab tests/lab/demo
 
+.PHONY: bench
+bench: deps-test
+	$(Q)$(MAKE) --no-print-directory all $(BENCH_BINS)
+	$(Q)for b in $(BENCH_BINS); do $$b || exit 1; done
+
 .PHONY: deps-lint lint format format-check
 deps-lint:
 	$(Q)tests/install-packages lint
-ALL_C := $(SRCS) $(wildcard tests/unit/*.c)
+ALL_C := $(SRCS) $(wildcard tests/unit/*.c) $(BENCH_SRCS) $(FUZZ_SRCS)
 ALL_H := $(foreach d,$(FOLDERS),$(wildcard $(d)/*.h)) $(wildcard tests/unit/*.h)
 SHELL_FILES := .ci/run tests/install-packages tests/lab/lab tests/lab/demo \
 	tests/lab/in-internet
@@ -127,7 +190,7 @@ lint: deps-lint format-check
 	$(Q)clang-tidy --quiet --warnings-as-errors='*' $(SRCS) -- \
 		-std=gnu11 $(ALL_CPPFLAGS) 2>/dev/null
 	$(Q)shellcheck $(SHELL_FILES)
-	$(Q)mandoc -T lint -W warning docs/egress-run.1
+	$(Q)mandoc -T lint -W warning docs/egress-run.1 docs/egress-run-profile.5
 	@echo "lint: clean"
 format:
 	$(Q)clang-format -i $(ALL_C) $(ALL_H)
@@ -136,14 +199,23 @@ format-check: deps-lint
 
 .PHONY: install uninstall clean help
 install: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 \
+		$(DESTDIR)$(MANDIR)/man5
 	install -m 0755 $(BUILD)/egress-run $(DESTDIR)$(BINDIR)/egress-run
 	install -m 0644 docs/egress-run.1 $(DESTDIR)$(MANDIR)/man1/egress-run.1
+	install -m 0644 docs/egress-run-profile.5 \
+		$(DESTDIR)$(MANDIR)/man5/egress-run-profile.5
+	install -d $(DESTDIR)$(DATADIR)/egress-run/profiles/policy
+	install -m 0644 profiles/*.json $(DESTDIR)$(DATADIR)/egress-run/profiles
+	install -m 0644 profiles/policy/*.json \
+		$(DESTDIR)$(DATADIR)/egress-run/profiles/policy
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/egress-run
 	rm -f $(DESTDIR)$(MANDIR)/man1/egress-run.1
+	rm -f $(DESTDIR)$(MANDIR)/man5/egress-run-profile.5
+	rm -rf $(DESTDIR)$(DATADIR)/egress-run
 clean:
-	rm -rf build build-asan build-lint build-clang
+	rm -rf build build-asan build-lint build-clang build-fuzz
 
 help:
 	@echo 'all                build $(BUILD)/egress-run'
@@ -152,6 +224,8 @@ help:
 	@echo 'check-unit         the unit tests alone'
 	@echo 'check-integration  the tests in the lab alone; TESTS="-k word" selects'
 	@echo 'check-asan         every test with address and undefined sanitizers'
+	@echo 'check-fuzz         the fuzz targets; SECONDS_EACH=300 for longer'
+	@echo 'bench              the benchmarks'
 	@echo 'lint               clang-tidy, cppcheck, gcc -fanalyzer, shellcheck'
 	@echo 'format             apply .clang-format'
 	@echo 'install, uninstall PREFIX=$(PREFIX), DESTDIR'

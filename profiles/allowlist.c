@@ -1,57 +1,42 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Names: one hash table keyed by the name after "*." and a wildcard bit, so a
- * look-up asks once for the exact name and once for each suffix of it.
- * Entries that differ only in the port hang together behind the first.
- * Networks: a plain array in the order of adding, searched from the front;
+ * Names: one set of what is allowed, one of what is denied (nameset.h).
+ * Networks: plain arrays in the order of adding, searched from the front;
  * lists of them are short, and the kernel's set does the matching of packets.
  */
 #include "profiles/allowlist.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/htab.h"
 #include "common/text.h"
 #include "profiles/hostname.h"
+#include "profiles/nameset.h"
+#include "profiles/nevername.h"
 #include "profiles/network.h"
 #include "profiles/pattern.h"
 
-/* "*." name ":65535" */
-#define PATTERN_TEXT_MAX (2 + HOSTNAME_MAX + 6 + 1)
+#define QUOTED_MAX 256
 
-/* The key is the part of text between "*." and ":PORT". */
-struct domain {
-	struct htab_node node; /* only the first of a key is in the table */
-	struct domain *more;   /* the same key, another port */
-	uint16_t port;	       /* 0: any */
-	bool wildcard;
-	uint8_t key_at;
-	uint8_t key_len;
-	char text[];
-};
-
-struct key {
-	const char *name;
-	size_t len;
-	bool wildcard;
-};
+_Static_assert(NAME_PORTS_MAX == ALLOW_PORTS_MAX, "both are per name");
 
 struct network {
 	struct allow_network allow;
 	char *text; /* what allow.text borrows */
 };
 
+struct netlist {
+	struct network *list;
+	size_t n;
+	size_t room;
+};
+
 struct allowlist {
-	struct htab by_key;
-	struct domain **domains; /* in the order of adding */
-	size_t n_domains;
-	size_t domains_room;
-	struct network *networks;
-	size_t n_networks;
-	size_t networks_room;
+	struct nameset allowed;
+	struct nameset denied;
+	struct netlist open;
+	struct netlist shut;
 };
 
 int allowlist_new(struct allowlist **ret, struct err *e)
@@ -61,121 +46,81 @@ int allowlist_new(struct allowlist **ret, struct err *e)
 
 	if (!al)
 		return err_errno(e, ENOMEM, "allowlist");
-	rc = htab_init(&al->by_key);
+	rc = nameset_init(&al->allowed);
+	if (rc == 0)
+		rc = nameset_init(&al->denied);
 	if (rc < 0) {
-		free(al);
+		allowlist_free(al);
 		return err_errno(e, -rc, "allowlist: getrandom");
 	}
 	*ret = al;
 	return 0;
 }
 
+static void free_networks(struct netlist *ns)
+{
+	for (size_t i = 0; i < ns->n; i++)
+		free(ns->list[i].text);
+	free(ns->list);
+}
+
 void allowlist_free(struct allowlist *al)
 {
 	if (!al)
 		return;
-	for (size_t i = 0; i < al->n_domains; i++)
-		free(al->domains[i]);
-	for (size_t i = 0; i < al->n_networks; i++)
-		free(al->networks[i].text);
-	free(al->domains);
-	free(al->networks);
-	htab_done(&al->by_key);
+	nameset_done(&al->allowed);
+	nameset_done(&al->denied);
+	free_networks(&al->open);
+	free_networks(&al->shut);
 	free(al);
 }
 
-/* Returns the array with room for one more element, or NULL. */
-static void *with_room(void *array, size_t n, size_t *room, size_t size)
+static int add_name(struct nameset *s, const struct pattern *p,
+		    const char *text, struct err *e)
 {
-	size_t more = *room ? *room * 2 : 16;
-	void *p;
+	char quoted[QUOTED_MAX];
+	int rc = nameset_add(s, p);
 
-	if (n < *room)
-		return array;
-	p = reallocarray(array, more, size);
-	if (p)
-		*room = more;
-	return p;
+	if (rc == 0)
+		return 0;
+	text_escape(text, strlen(text), quoted, sizeof(quoted));
+	if (rc == -ENOSPC)
+		return err_set(e, EINVAL,
+			       "pattern '%s': more than %d ports for one "
+			       "name; leave the port out to mean every port",
+			       quoted, ALLOW_PORTS_MAX);
+	return err_errno(e, -rc, "allowlist: no room for '%s'", quoted);
 }
 
-static bool has_key(const struct htab_node *n, const void *arg)
+static int add_network(struct netlist *ns, const struct allow_network *n,
+		       const char *text, struct err *e)
 {
-	const struct key *key = arg;
-	const struct domain *d = htab_entry(n, const struct domain, node);
+	struct network *place;
 
-	return d->wildcard == key->wildcard && d->key_len == key->len &&
-	       memcmp(d->text + d->key_at, key->name, key->len) == 0;
-}
+	for (size_t i = 0; i < ns->n; i++) {
+		const struct allow_network *old = &ns->list[i].allow;
 
-static uint64_t hash_key(const struct allowlist *al, const struct key *key)
-{
-	return htab_hash(&al->by_key, key->name, key->len) ^ key->wildcard;
-}
-
-static struct domain *find(const struct allowlist *al, const struct key *key)
-{
-	struct htab_node *n =
-		htab_find(&al->by_key, hash_key(al, key), has_key, key);
-
-	return n ? htab_entry(n, struct domain, node) : NULL;
-}
-
-static struct domain *domain_new(const struct pattern *p)
-{
-	char text[PATTERN_TEXT_MAX];
-	const char *star = !p->wildcard ? "" : p->name[0] ? "*." : "*";
-	char port[sizeof(":65535")] = "";
-	struct domain *d;
-	int len;
-
-	if (p->port)
-		(void)snprintf(port, sizeof(port), ":%u", (unsigned)p->port);
-	len = snprintf(text, sizeof(text), "%s%s%s", star, p->name, port);
-	if (len < 0)
-		return NULL;
-	d = calloc(1, sizeof(*d) + (size_t)len + 1);
-	if (!d)
-		return NULL;
-	d->port = p->port;
-	d->wildcard = p->wildcard;
-	d->key_at = (uint8_t)strlen(star);
-	d->key_len = (uint8_t)strlen(p->name);
-	memcpy(d->text, text, (size_t)len + 1);
-	return d;
-}
-
-/* Looks through the entries of one key.  Returns 1 if port is there already,
- * 0 if it may be added, -ENOSPC if there are ports enough. */
-static int check_ports(const struct domain *d, uint16_t port)
-{
-	size_t n = 0;
-
-	for (; d; d = d->more) {
-		if (d->port == port)
-			return 1;
-		n += d->port != 0;
+		if (addr_equal(&old->base, &n->base) && old->port == n->port &&
+		    old->prefix_len == n->prefix_len)
+			return 0;
 	}
-	return port != 0 && n >= ALLOW_PORTS_MAX ? -ENOSPC : 0;
-}
+	if (ns->n == ns->room) {
+		size_t room = ns->room ? ns->room * 2 : 16;
+		struct network *list =
+			reallocarray(ns->list, room, sizeof(*list));
 
-static int too_many_ports(const char *pattern, struct err *e)
-{
-	char quoted[PATTERN_TEXT_MAX];
-
-	text_escape(pattern, strlen(pattern), quoted, sizeof(quoted));
-	return err_set(e, EINVAL,
-		       "pattern '%s': more than %d ports for one name; leave "
-		       "the port out to allow every port",
-		       quoted, ALLOW_PORTS_MAX);
-}
-
-static int link_domain(struct allowlist *al, struct domain *first,
-		       struct domain *d, const struct key *key)
-{
-	if (!first)
-		return htab_insert(&al->by_key, &d->node, hash_key(al, key));
-	d->more = first->more;
-	first->more = d;
+		if (!list)
+			return err_errno(e, ENOMEM, "allowlist");
+		ns->list = list;
+		ns->room = room;
+	}
+	place = &ns->list[ns->n];
+	place->text = strdup(text);
+	if (!place->text)
+		return err_errno(e, ENOMEM, "allowlist");
+	place->allow = *n;
+	place->allow.text = place->text;
+	ns->n++;
 	return 0;
 }
 
@@ -183,113 +128,140 @@ int allowlist_add_domain(struct allowlist *al, const char *pattern,
 			 struct err *e)
 {
 	struct pattern p;
-	struct key key;
-	struct domain *first;
-	struct domain *d;
-	struct domain **domains;
 	int rc = pattern_parse(pattern, &p, e);
 
-	if (rc < 0)
-		return rc;
-	key = (struct key) { p.name, strlen(p.name), p.wildcard };
-	first = find(al, &key);
-	rc = check_ports(first, p.port);
-	if (rc < 0)
-		return too_many_ports(pattern, e);
-	if (rc > 0)
-		return 0;
-	domains = with_room(al->domains, al->n_domains, &al->domains_room,
-			    sizeof(struct domain *));
-	if (!domains)
-		return err_errno(e, ENOMEM, "allowlist");
-	al->domains = domains;
-	d = domain_new(&p);
-	if (!d)
-		return err_errno(e, ENOMEM, "allowlist");
-	rc = link_domain(al, first, d, &key);
-	if (rc < 0) {
-		free(d);
-		return err_errno(e, -rc, "allowlist");
-	}
-	al->domains[al->n_domains++] = d;
-	return 0;
+	return rc < 0 ? rc : add_name(&al->allowed, &p, pattern, e);
 }
 
 int allowlist_add_address(struct allowlist *al, const char *text, struct err *e)
 {
 	struct allow_network n = { 0 };
-	struct network *networks;
-	char *copy;
 	int rc = network_parse(text, &n, e);
 
-	if (rc < 0)
-		return rc;
-	for (size_t i = 0; i < al->n_networks; i++) {
-		const struct allow_network *old = &al->networks[i].allow;
-
-		if (addr_equal(&old->base, &n.base) && old->port == n.port &&
-		    old->prefix_len == n.prefix_len)
-			return 0;
-	}
-	networks = with_room(al->networks, al->n_networks, &al->networks_room,
-			     sizeof(*networks));
-	if (!networks)
-		return err_errno(e, ENOMEM, "allowlist");
-	al->networks = networks;
-	copy = strdup(text);
-	if (!copy)
-		return err_errno(e, ENOMEM, "allowlist");
-	n.text = copy;
-	al->networks[al->n_networks++] = (struct network) { n, copy };
-	return 0;
+	return rc < 0 ? rc : add_network(&al->open, &n, text, e);
 }
 
-/* Keeps port[] sorted and distinct.  A port beyond the last slot is dropped:
- * too little is allowed then, never too much. */
-static void add_port(struct allow_ports *p, uint16_t port)
+/* nono takes a literal for a name of its own, which only the same text
+ * matches: a network or an odd spelling opens nothing. */
+static int add_literal(struct allowlist *al, const char *text, struct err *note,
+		       struct err *e)
 {
-	size_t i = 0;
+	struct allow_network n = { 0 };
+	struct err why;
 
-	while (i < p->n && p->port[i] < port)
-		i++;
-	if (p->n == ALLOW_PORTS_MAX || (i < p->n && p->port[i] == port))
-		return;
-	memmove(&p->port[i + 1], &p->port[i], (p->n - i) * sizeof(p->port[0]));
-	p->port[i] = port;
-	p->n++;
+	if (network_parse(text, &n, &why) < 0) {
+		(void)err_set(note, EINVAL, "%s; until then it has no effect",
+			      why.msg);
+		return 0;
+	}
+	if (n.prefix_len < 8 * addr_len(&n.base)) {
+		char quoted[QUOTED_MAX];
+
+		text_escape(text, strlen(text), quoted, sizeof(quoted));
+		(void)err_set(note, EINVAL,
+			      "'%s' is a network and no name; write it under "
+			      "egress_run.allow_address; here it has no effect",
+			      quoted);
+		return 0;
+	}
+	return add_network(&al->open, &n, text, e);
 }
 
-static void collect(const struct allowlist *al, const char *name, bool wildcard,
-		    struct allow_ports *ret)
+int allowlist_add_profile_domain(struct allowlist *al, const char *text,
+				 struct err *note, struct err *e)
 {
-	struct key key = { name, strlen(name), wildcard };
-	const struct domain *d = find(al, &key);
+	struct pattern p;
+	int rc;
 
-	if (d && !ret->rule)
-		ret->rule = d->text;
-	for (; d; d = d->more) {
-		if (d->port == 0)
-			ret->any = true;
-		else
-			add_port(ret, d->port);
+	if (pattern_is_address(text))
+		return add_literal(al, text, note, e);
+	rc = pattern_parse_as(PATTERN_FOR_PROFILE, text, &p, note, e);
+	return rc < 0 ? rc : add_name(&al->allowed, &p, text, e);
+}
+
+static int add_denied(struct allowlist *al, enum pattern_reader reader,
+		      const char *text, struct err *note, struct err *e)
+{
+	struct allow_network n = { 0 };
+	struct pattern p;
+	int rc;
+
+	if (pattern_is_address(text)) {
+		rc = network_parse_denied(text, &n, e);
+		return rc < 0 ? rc : add_network(&al->shut, &n, text, e);
 	}
+	rc = pattern_parse_as(reader, text, &p, note, e);
+	return rc < 0 ? rc : add_name(&al->denied, &p, text, e);
+}
+
+int allowlist_add_denied(struct allowlist *al, const char *text, struct err *e)
+{
+	return add_denied(al, PATTERN_FOR_DENIAL, text, NULL, e);
+}
+
+int allowlist_add_profile_denied(struct allowlist *al, const char *text,
+				 struct err *note, struct err *e)
+{
+	return add_denied(al, PATTERN_FOR_PROFILE_DENIAL, text, note, e);
+}
+
+int allowlist_seal(struct allowlist *al, struct err *e)
+{
+	int rc = nameset_seal(&al->allowed);
+
+	if (rc == 0)
+		rc = nameset_seal(&al->denied);
+	return rc < 0 ? err_errno(e, -rc, "allowlist") : 0;
+}
+
+static bool denies_port(const struct allow_ports *p, uint16_t port)
+{
+	for (size_t i = 0; i < p->n_denied; i++)
+		if (p->denied[i] == port)
+			return true;
+	return false;
+}
+
+/* True if the whole name is denied. */
+static bool match_denied(const struct allowlist *al, const char *name,
+			 struct allow_ports *ret)
+{
+	struct name_match m;
+
+	if (al->denied.n == 0)
+		return false;
+	nameset_match(&al->denied, name, &m);
+	/* More ports than fit: rather the whole name than a port too few. */
+	if (m.whole || m.cut) {
+		ret->deny_rule = m.whole ? m.whole : m.rule;
+		return true;
+	}
+	memcpy(ret->denied, m.port, m.n * sizeof(m.port[0]));
+	ret->n_denied = m.n;
+	return false;
 }
 
 bool allowlist_match(const struct allowlist *al, const char *name,
 		     struct allow_ports *ret)
 {
-	*ret = (struct allow_ports) { 0 };
+	struct name_match m;
+
+	ret->any = false;
+	ret->n = 0;
+	ret->n_denied = 0;
+	ret->rule = NULL;
+	ret->deny_rule = NULL;
 	/* No rule, not even "*", opens these. */
 	if (name[0] == '\0' || hostname_looks_like_address(name) ||
-	    pattern_is_never(name))
+	    nevername_is(name) || match_denied(al, name, ret))
 		return false;
-	/* From the most to the least specific. */
-	collect(al, name, false, ret);
-	for (const char *p = strchr(name, '.'); p; p = strchr(p, '.'))
-		collect(al, ++p, true, ret);
-	collect(al, "", true, ret);
-	if (ret->any)
-		ret->n = 0;
+	nameset_match(&al->allowed, name, &m);
+	ret->rule = m.rule;
+	ret->any = m.whole != NULL;
+	/* Of too many ports some are left out: too little is allowed then. */
+	for (size_t i = 0; !ret->any && i < m.n; i++)
+		if (!denies_port(ret, m.port[i]))
+			ret->port[ret->n++] = m.port[i];
 	return ret->rule != NULL;
 }
 
@@ -298,17 +270,14 @@ bool allow_ports_has(const struct allow_ports *p, uint16_t port)
 	for (size_t i = 0; i < p->n; i++)
 		if (p->port[i] == port)
 			return true;
-	return p->any;
+	return p->any && !denies_port(p, port);
 }
 
-const struct allow_network *allowlist_match_address(const struct allowlist *al,
-						    const struct addr *a,
-						    uint16_t port)
+static const struct allow_network *
+find_network(const struct netlist *ns, const struct addr *a, uint16_t port)
 {
-	if (addr_never(a))
-		return NULL;
-	for (size_t i = 0; i < al->n_networks; i++) {
-		const struct allow_network *n = &al->networks[i].allow;
+	for (size_t i = 0; i < ns->n; i++) {
+		const struct allow_network *n = &ns->list[i].allow;
 
 		if ((n->port == 0 || n->port == port) &&
 		    addr_in_network(a, &n->base, n->prefix_len))
@@ -317,23 +286,50 @@ const struct allow_network *allowlist_match_address(const struct allowlist *al,
 	return NULL;
 }
 
+const struct allow_network *allowlist_denies_address(const struct allowlist *al,
+						     const struct addr *a,
+						     uint16_t port)
+{
+	return find_network(&al->shut, a, port);
+}
+
+const struct allow_network *allowlist_match_address(const struct allowlist *al,
+						    const struct addr *a,
+						    uint16_t port)
+{
+	if (addr_never(a) || allowlist_denies_address(al, a, port))
+		return NULL;
+	return find_network(&al->open, a, port);
+}
+
 size_t allowlist_n_networks(const struct allowlist *al)
 {
-	return al->n_networks;
+	return al->open.n;
 }
 
 const struct allow_network *allowlist_network(const struct allowlist *al,
 					      size_t i)
 {
-	return &al->networks[i].allow;
+	return &al->open.list[i].allow;
 }
 
 size_t allowlist_n_domains(const struct allowlist *al)
 {
-	return al->n_domains;
+	return al->allowed.n;
 }
 
 const char *allowlist_domain(const struct allowlist *al, size_t i)
 {
-	return al->domains[i]->text;
+	return nameset_text(&al->allowed, i);
+}
+
+size_t allowlist_n_denied(const struct allowlist *al)
+{
+	return al->denied.n + al->shut.n;
+}
+
+const char *allowlist_denied(const struct allowlist *al, size_t i)
+{
+	return i < al->denied.n ? nameset_text(&al->denied, i)
+				: al->shut.list[i - al->denied.n].text;
 }

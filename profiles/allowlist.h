@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The compiled allowlist: what names and literal networks, on which ports.
- * Look-up time depends on the number of labels of the name asked, not on the
- * length of the list.  Immutable after the start; shared by fork.
+ * The compiled allowlist: what names and literal networks, on which ports, and
+ * what is denied whatever allows it.  Look-up time depends on the number of
+ * labels of the name asked, not on the length of the list.  Immutable after
+ * the start; shared by fork.
  *
  * Patterns: "x.y" that name; "*.x.y" every name below it at any depth, not
  * x.y itself; "*" every name.  A suffix ":PORT" limits the entry to that TCP
- * port.  Without one every TCP port is allowed.
+ * port.  Without one every TCP port is allowed (or denied).
  */
 #ifndef PROFILES_ALLOWLIST_H
 #define PROFILES_ALLOWLIST_H
@@ -18,16 +19,21 @@
 #include "common/addr.h"
 #include "common/err.h"
 
-#define ALLOW_PORTS_MAX 64
+#define ALLOW_PORTS_MAX 64 /* of one name, allowed or denied */
 
 struct allowlist;
 
 /* What the entries that match one name permit together. */
 struct allow_ports {
-	bool any; /* every port; then n is 0 */
-	size_t n; /* distinct ports, sorted */
+	bool any; /* every port but the denied ones; then n is 0 */
+	size_t n; /* distinct ports, sorted; none of them is denied */
 	uint16_t port[ALLOW_PORTS_MAX];
+	size_t n_denied; /* the same for the denied ones */
+	uint16_t denied[ALLOW_PORTS_MAX];
 	const char *rule; /* text of the most specific entry; borrowed */
+	/* That of the entry that denies the whole name, or NULL.  Filled also
+	 * if nothing allows it. */
+	const char *deny_rule;
 };
 
 struct allow_network {
@@ -51,20 +57,48 @@ int allowlist_add_domain(struct allowlist *al, const char *pattern,
 int allowlist_add_address(struct allowlist *al, const char *text,
 			  struct err *e);
 
-/* name is canonical (hostname.h).  False if nothing matches. */
+/* The same for an entry of a profile, read as nono reads it: "*x.y" is every
+ * name that ends so, "*.com" is accepted, a '*' elsewhere matches nothing, an
+ * address literal allows that one address.  note->msg is empty on entry, and
+ * filled if the entry means less, or more, than its writer may think. */
+int allowlist_add_profile_domain(struct allowlist *al, const char *text,
+				 struct err *note, struct err *e);
+
+/* A pattern, or ADDRESS[/PREFIX][:PORT]; denies it whatever allows it.  With a
+ * port only that port: the name then resolves.  What is never permitted may be
+ * denied too. */
+int allowlist_add_denied(struct allowlist *al, const char *text, struct err *e);
+int allowlist_add_profile_denied(struct allowlist *al, const char *text,
+				 struct err *note, struct err *e);
+
+/* Nothing is added after this: makes look-ups in a long list faster. */
+int allowlist_seal(struct allowlist *al, struct err *e);
+
+/* name is canonical (hostname.h).  False if nothing matches, or if the name is
+ * denied on every port. */
 bool allowlist_match(const struct allowlist *al, const char *name,
 		     struct allow_ports *ret);
 bool allow_ports_has(const struct allow_ports *p, uint16_t port);
 
-/* The literal networks.  The first that holds a:port, or NULL. */
+/* The literal networks.  The first that holds a:port, or NULL; NULL also if
+ * a:port is denied. */
 const struct allow_network *allowlist_match_address(const struct allowlist *al,
 						    const struct addr *a,
 						    uint16_t port);
+/* The first entry that denies a:port, or NULL.  Port 0 asks whether every port
+ * is denied by one entry. */
+const struct allow_network *allowlist_denies_address(const struct allowlist *al,
+						     const struct addr *a,
+						     uint16_t port);
+
 size_t allowlist_n_networks(const struct allowlist *al);
 const struct allow_network *allowlist_network(const struct allowlist *al,
 					      size_t i);
 size_t allowlist_n_domains(const struct allowlist *al);
 /* The pattern text in canonical form, in the order of adding. */
 const char *allowlist_domain(const struct allowlist *al, size_t i);
+/* What is denied: names in canonical form, then addresses as given. */
+size_t allowlist_n_denied(const struct allowlist *al);
+const char *allowlist_denied(const struct allowlist *al, size_t i);
 
 #endif

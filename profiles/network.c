@@ -122,7 +122,7 @@ static int refuse_never(const char *text, const char *reason, struct err *e)
 		       quoted, reason);
 }
 
-int network_parse(const char *text, struct allow_network *ret, struct err *e)
+static int parse(const char *text, struct allow_network *ret, struct err *e)
 {
 	char copy[TEXT_MAX];
 	struct parts parts;
@@ -154,11 +154,33 @@ int network_parse(const char *text, struct allow_network *ret, struct err *e)
 	base = mask(&a, prefix_len);
 	if (!addr_equal(&base, &a))
 		return refuse_host_bits(text, &a, &base, prefix_len, e);
-	why = addr_never_network(&base, prefix_len);
-	if (why)
-		return refuse_never(text, why, e);
 	ret->base = base;
 	ret->prefix_len = prefix_len;
 	ret->port = (uint16_t)port;
 	return 0;
+}
+
+int network_parse(const char *text, struct allow_network *ret, struct err *e)
+{
+	int rc = parse(text, ret, e);
+	const char *why;
+
+	if (rc < 0)
+		return rc;
+	why = addr_never_network(&ret->base, ret->prefix_len);
+	return why ? refuse_never(text, why, e) : 0;
+}
+
+int network_parse_denied(const char *text, struct allow_network *ret,
+			 struct err *e)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
+	int rc = parse(text, ret, e);
+
+	if (rc == 0 && ret->base.family == AF_INET6 && ret->prefix_len >= 96 &&
+	    memcmp(ret->base.bytes, mapped, sizeof(mapped)) == 0) {
+		ret->base = addr_v4(ret->base.bytes + sizeof(mapped));
+		ret->prefix_len -= 96;
+	}
+	return rc;
 }

