@@ -84,6 +84,19 @@ static size_t answer_refuse(struct filter *f, const struct query *qy,
 	return answer_now(qy, &r, answer);
 }
 
+/* Why a name is not resolved. */
+static const char *denial(const struct filter *f, const char *name)
+{
+	struct allow_ports ports;
+
+	if (name[0] == '\0')
+		return "is not a host name";
+	if (!allowlist_match(f->config->allowlist, name, &ports) &&
+	    ports.deny_rule)
+		return "is denied";
+	return "is not on the allowlist";
+}
+
 static size_t answer_deny(struct filter *f, const struct query *qy,
 			  uint8_t *answer)
 {
@@ -100,10 +113,8 @@ static size_t answer_deny(struct filter *f, const struct query *qy,
 			      .wire = &qy->asked.name,
 			      .count = 1 };
 
-	(void)snprintf(text, sizeof(text),
-		       qy->name[0] ? "egress-run: %s is not on the allowlist"
-				   : "egress-run: this is not a host name%s",
-		       qy->name);
+	(void)snprintf(text, sizeof(text), "egress-run: %s %s",
+		       qy->name[0] ? qy->name : "this", denial(f, qy->name));
 	dns_report(f->channel, f->config->log_all, &d);
 	return answer_now(qy, &r, answer);
 }

@@ -8,6 +8,7 @@
 #include "common/htab.h"
 #include "common/loop.h"
 #include "launcher/names.h"
+#include "launcher/portshut.h"
 #include "netns/route.h"
 #include "netns/ruleset.h"
 #include "profiles/allowlist.h"
@@ -53,6 +54,7 @@ struct admissions {
 	struct admissions_config cfg;
 	struct htab table;
 	struct names *names;
+	struct portshut *shut;
 	struct admission *staged;
 	size_t n_staged;
 };
@@ -98,7 +100,10 @@ int admissions_new(struct admissions **ret, const struct admissions_config *c,
 	rc = htab_init(&a->table);
 	if (rc == 0)
 		rc = names_new(&a->names);
+	if (rc == 0)
+		rc = portshut_new(&a->shut);
 	if (rc < 0) {
+		names_free(a->names);
 		htab_done(&a->table);
 		free(a);
 		return err_errno(e, -rc, "admissions");
@@ -132,6 +137,7 @@ void admissions_free(struct admissions *a)
 	htab_each(&a->table, drop_node, NULL);
 	htab_done(&a->table);
 	names_free(a->names);
+	portshut_free(a->shut);
 	free(a);
 }
 
@@ -240,8 +246,10 @@ static int stage_address(struct admissions *a, struct name *name,
 	static const uint16_t every_port;
 	const uint16_t *list = ports->any ? &every_port : ports->port;
 	size_t n = ports->any ? 1 : ports->n;
+	/* Before anything is open. */
+	int rc = portshut_add(a->shut, addr, ports->denied, ports->n_denied);
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; rc == 0 && i < n; i++) {
 		const struct admission_key k = { *addr, list[i] };
 		struct admission *m = lookup(a, &k);
 
@@ -256,7 +264,7 @@ static int stage_address(struct admissions *a, struct name *name,
 		}
 		stage(m, until_ms);
 	}
-	return 0;
+	return rc;
 }
 
 static bool well_formed(const struct dns_msg_admit *r)
@@ -300,7 +308,8 @@ int admissions_stage(struct admissions *a, const struct dns_msg_admit *request,
 		const struct addr *addr = &request->addr[i];
 		enum route_kind kind;
 
-		if (addr_never(addr)) {
+		if (addr_never(addr) ||
+		    allowlist_denies_address(a->cfg.allowlist, addr, 0)) {
 			reply->forbidden |= 1ULL << i;
 			continue;
 		}
@@ -390,12 +399,21 @@ static bool in_force(const struct admission *m, uint64_t now)
 	return m->expires_ms > now || (m->n_users > 0 && m->timer.slot != 0);
 }
 
+bool admissions_denies(const struct admissions *a, const struct addr *dst,
+		       uint16_t port)
+{
+	return portshut_has(a->shut, dst, port) ||
+	       allowlist_denies_address(a->cfg.allowlist, dst, port);
+}
+
 struct admission *admissions_find(struct admissions *a, const struct addr *dst,
 				  uint16_t port)
 {
 	uint64_t now = loop_now_ms(a->cfg.loop);
 	const uint16_t candidates[] = { port, 0 };
 
+	if (admissions_denies(a, dst, port))
+		return NULL;
 	for (size_t i = 0; i < 2; i++) {
 		const struct admission_key k = { *dst, candidates[i] };
 		struct admission *m = lookup(a, &k);

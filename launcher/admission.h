@@ -12,6 +12,7 @@
 #ifndef LAUNCHER_ADMISSION_H
 #define LAUNCHER_ADMISSION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,7 +47,13 @@ int admissions_stage(struct admissions *a, const struct dns_msg_admit *request,
  * -errno nothing of it is admitted. */
 int admissions_commit(struct admissions *a);
 
-/* The admission that opens dst:port, or NULL. */
+/* True if dst:port is denied: as an address, or as a port of a name that
+ * resolved to it in this run.  Asked for every SYN, because the kernel's
+ * element for every port of an address, or a literal network, lets it come
+ * this far. */
+bool admissions_denies(const struct admissions *a, const struct addr *dst,
+		       uint16_t port);
+/* The admission that opens dst:port, or NULL; NULL also if it is denied. */
 struct admission *admissions_find(struct admissions *a, const struct addr *dst,
 				  uint16_t port);
 /* A connection uses it: it stays until the last release plus grace. */

@@ -9,6 +9,7 @@
 
 #include "common/htab.h"
 #include "common/log.h"
+#include "profiles/allowlist.h"
 #include "profiles/pattern.h"
 
 /* The command chooses what is counted: a bound on distinct lines. */
@@ -25,17 +26,19 @@ struct line {
 };
 
 struct blocked {
+	const struct allowlist *allow;
 	struct htab lines;
 	uint64_t n_uncounted; /* beyond LINES_MAX */
 };
 
-int blocked_new(struct blocked **ret)
+int blocked_new(struct blocked **ret, const struct allowlist *allow)
 {
 	struct blocked *b = calloc(1, sizeof(*b));
 	int rc;
 
 	if (!b)
 		return -ENOMEM;
+	b->allow = allow;
 	rc = htab_init(&b->lines);
 	if (rc < 0) {
 		free(b);
@@ -103,13 +106,29 @@ void blocked_name(struct blocked *b, const char *name, bool is_host,
 		  uint64_t count)
 {
 	char remedy[TEXT_MAX] = "";
+	struct allow_ports ports = { 0 };
 	struct pattern pattern;
 
+	if (b->allow)
+		(void)allowlist_match(b->allow, name, &ports);
 	/* Some names are never allowed (metadata, addresses). */
-	if (is_host && pattern_parse(name, &pattern, NULL) == 0)
+	if (ports.deny_rule)
+		(void)snprintf(remedy, sizeof(remedy), "denied by %s",
+			       ports.deny_rule);
+	else if (is_host && pattern_parse(name, &pattern, NULL) == 0)
 		(void)snprintf(remedy, sizeof(remedy),
 			       "allow with --allow-domain %s", name);
 	add(b, name, "look-up", remedy, count);
+}
+
+/* The text of the entry that denies the address, or NULL. */
+static const char *denial_of(const struct blocked *b, const struct addr *a,
+			     uint16_t port)
+{
+	const struct allow_network *n =
+		b->allow ? allowlist_denies_address(b->allow, a, port) : NULL;
+
+	return n ? n->text : NULL;
 }
 
 void blocked_answer(struct blocked *b, const char *name, const struct addr *a,
@@ -119,21 +138,26 @@ void blocked_answer(struct blocked *b, const char *name, const struct addr *a,
 	char what[TEXT_MAX];
 	const char *reason = addr_never(a);
 
+	if (!reason)
+		reason = denial_of(b, a, 0) ? "a denied address"
+					    : "an address of this host";
 	(void)snprintf(what, sizeof(what), "%s -> %s (%s)", name,
-		       addr_format(a, text),
-		       reason ? reason : "an address of this host");
+		       addr_format(a, text), reason);
 	add(b, what, "look-up", "never allowed", count);
 }
 
 void blocked_address(struct blocked *b, const char *protocol,
-		     const struct addr *a, uint16_t port, bool own)
+		     const struct addr *a, uint16_t port,
+		     enum blocked_reason why)
 {
 	char text[ADDR_PORT_TEXT_MAX];
 	char what[TEXT_MAX];
 	char remedy[TEXT_MAX] = "";
 	const char *reason = addr_never(a);
 
-	if (!reason && own)
+	const char *denial = denial_of(b, a, port);
+
+	if (!reason && why == BLOCKED_OWN)
 		reason = "address of this host";
 	(void)snprintf(what, sizeof(what), "%s %s",
 		       port ? addr_format_port(a, port, text)
@@ -142,6 +166,11 @@ void blocked_address(struct blocked *b, const char *protocol,
 	if (reason)
 		(void)snprintf(remedy, sizeof(remedy), "never allowed: %s",
 			       reason);
+	else if (denial)
+		(void)snprintf(remedy, sizeof(remedy), "denied by %s", denial);
+	else if (why == BLOCKED_DENIED)
+		(void)snprintf(remedy, sizeof(remedy),
+			       "denied for a name that resolved to it");
 	else if (strcmp(protocol, "tcp") == 0)
 		(void)snprintf(remedy, sizeof(remedy),
 			       "allow the name it belongs to, or "

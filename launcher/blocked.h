@@ -8,9 +8,12 @@
 
 #include "common/addr.h"
 
+struct allowlist;
 struct blocked;
 
-int blocked_new(struct blocked **ret);
+/* allow is borrowed; it says what is denied, which no option allows.  NULL:
+ * nothing is. */
+int blocked_new(struct blocked **ret, const struct allowlist *allow);
 void blocked_free(struct blocked *b); /* NULL is fine */
 
 /* is_host: name is a host name that --allow-domain would take. */
@@ -19,9 +22,15 @@ void blocked_name(struct blocked *b, const char *name, bool is_host,
 /* An allowed name whose address is never admitted. */
 void blocked_answer(struct blocked *b, const char *name, const struct addr *a,
 		    uint64_t count);
-/* own: an address of this host. */
+/* Why an address was refused, as far as the caller knows. */
+enum blocked_reason {
+	BLOCKED_NOT_ALLOWED,
+	BLOCKED_OWN,	/* an address of this host */
+	BLOCKED_DENIED, /* for a name that resolved to it */
+};
 void blocked_address(struct blocked *b, const char *protocol,
-		     const struct addr *a, uint16_t port, bool own);
+		     const struct addr *a, uint16_t port,
+		     enum blocked_reason why);
 
 /* A few lines on stderr, most frequent first; nothing if nothing was blocked.
  * unseen: packets that were rejected beyond those reported one by one. */

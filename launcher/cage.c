@@ -126,6 +126,7 @@ __attribute__((noreturn)) static void gateway_main(const struct cage_plan *plan,
 		(void)close(fds->link_write);
 		init_main(plan, fds->init_channel, fds->link_read);
 	}
+	environment_wipe(plan->env);
 	if (init_pid < 0) {
 		(void)userns_explain(-init_pid, &e);
 		goto fail;

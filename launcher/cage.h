@@ -22,6 +22,7 @@
 
 #include "common/err.h"
 #include "fsrules/netfiles.h"
+#include "launcher/environment.h"
 #include "launcher/identity.h"
 
 enum cage_msg_type {
@@ -61,6 +62,9 @@ struct cage_plan {
 	const struct identity *identity;
 	const struct netfiles *netfiles;
 	char **command;
+	/* The command's.  Init and the gateway stage wipe the credentials in
+	 * their copies; the caller does in its own after cage_build(). */
+	struct environment *env;
 	sigset_t command_mask; /* the caller's signal mask */
 	bool take_terminal;    /* the command gets the foreground at once */
 };

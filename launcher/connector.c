@@ -287,7 +287,9 @@ static bool is_permitted(struct connector *c, struct connection *conn)
 {
 	const struct allow_network *net;
 
+	/* A denied port is shut for literal networks too. */
 	if (addr_never(&conn->dst) ||
+	    admissions_denies(c->cfg.admissions, &conn->dst, conn->dst_port) ||
 	    route_lookup(c->cfg.route_fd, &conn->dst) == ROUTE_LOCAL)
 		return false;
 	conn->admission =

@@ -10,7 +10,6 @@
 #include "dnsfilter/dnsfilter.h"
 #include "launcher/admission.h"
 #include "launcher/cage.h"
-#include "launcher/options.h"
 #include "launcher/report.h"
 #include "profiles/allowlist.h"
 
@@ -28,7 +27,7 @@ static void take_event(const struct dnsdesk *d, const struct dns_msg_event *ev)
 	struct allow_ports ports;
 	const char *rule = NULL;
 
-	if (ev->name[0] && allowlist_match(d->options->allow, ev->name, &ports))
+	if (ev->name[0] && allowlist_match(d->allow, ev->name, &ports))
 		rule = ports.rule;
 	report_dns(d->report, ev, rule);
 }
@@ -110,7 +109,7 @@ static int run_dnsfilter(void *arg, int channel)
 	const struct dnsdesk *d = arg;
 	const struct cage *c = d->cage;
 	const struct dnsfilter_config cfg = {
-		.allowlist = d->options->allow,
+		.allowlist = d->allow,
 		.channel = channel,
 		.udp = { c->gateway[GATEWAY_FD_DNS_UDP], c->loopback_udp },
 		.n_udp = 2,
@@ -118,7 +117,7 @@ static int run_dnsfilter(void *arg, int channel)
 		.n_tcp = 2,
 		.resolv_conf = "/etc/resolv.conf",
 		.hosts = "/etc/hosts",
-		.log_all = d->options->log_path != NULL,
+		.log_all = d->log_all,
 	};
 
 	return dnsfilter_main(&cfg);

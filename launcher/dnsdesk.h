@@ -4,18 +4,21 @@
 #ifndef LAUNCHER_DNSDESK_H
 #define LAUNCHER_DNSDESK_H
 
+#include <stdbool.h>
+
 #include "launcher/watch.h"
 
 struct admissions;
+struct allowlist;
 struct cage;
-struct options;
 struct report;
 
 struct dnsdesk {
 	struct watched filter;
 	struct admissions *admissions; /* borrowed, as are the others */
 	const struct cage *cage;
-	const struct options *options;
+	const struct allowlist *allow;
+	bool log_all;
 	struct report *report;
 };
 

@@ -1,37 +1,186 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "launcher/dryrun.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "common/text.h"
 #include "fsrules/netfiles.h"
-#include "launcher/identity.h"
-#include "launcher/options.h"
-#include "profiles/allowlist.h"
+#include "launcher/credentials.h"
+#include "launcher/prepare.h"
+#include "launcher/print.h"
 
-static void print_escaped(const char *text)
+/* Bases and policy files of one profile: plenty. */
+#define FILES_MAX 64
+
+static void print_row(const char *label, const char *what, const char *text,
+		      const struct origin *from)
 {
-	char safe[4096];
-
-	text_escape(text, strlen(text), safe, sizeof(safe));
-	(void)fputs(safe, stdout);
+	printf("%-10s %s", label, what);
+	print_escaped(text);
+	if (from) {
+		printf("  (");
+		print_origin(from);
+		printf(")");
+	}
+	printf("\n");
 }
 
-static void print_allowed(const struct allowlist *al)
+static size_t add_file(const char **files, size_t n, const char *file)
 {
-	size_t n_domains = allowlist_n_domains(al);
-	size_t n_networks = allowlist_n_networks(al);
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(files[i], file) == 0)
+			return n;
+	if (n < FILES_MAX)
+		files[n++] = file;
+	return n;
+}
 
-	if (n_domains + n_networks == 0)
+/* The profile's own file and every other that something of it comes from. */
+static void print_files(const struct prepared *p)
+{
+	const char *files[FILES_MAX];
+	size_t n = 0;
+
+	if (p->loaded.path)
+		n = add_file(files, n, p->loaded.path);
+	for (int k = 0; k < KEY__COUNT; k++) {
+		const struct field *f = &p->loaded.effective->field[k];
+
+		for (size_t i = 0; i < f->n; i++)
+			if (f->items[i].from.file && f->items[i].from.line > 0)
+				n = add_file(files, n, f->items[i].from.file);
+	}
+	for (size_t i = 0; i < n; i++)
+		print_row("", "", files[i], NULL);
+}
+
+static void print_profile(const struct prepared *p)
+{
+	if (!p->named) {
+		printf("profile:   none\n");
+		return;
+	}
+	print_row("profile:", "", p->loaded.name, NULL);
+	print_files(p);
+}
+
+static void print_denied(const struct prepared *p)
+{
+	const struct field *f =
+		&p->loaded.effective->field[KEY_NET_DENY_DOMAIN];
+
+	for (size_t i = 0; i < f->n; i++)
+		print_row("deny:", "name ", f->items[i].text,
+			  &f->items[i].from);
+}
+
+static void print_network(const struct prepared *p)
+{
+	const struct allowlist *al = p->net.allow;
+
+	if (p->net.kind == NETPOLICY_NOTHING)
 		printf("allow:     nothing (see --allow-domain)\n");
-	for (size_t i = 0; i < n_domains; i++)
-		printf("allow:     name %s\n", allowlist_domain(al, i));
-	for (size_t i = 0; i < n_networks; i++)
-		printf("allow:     address %s\n",
-		       allowlist_network(al, i)->text);
+	else if (p->net.kind == NETPOLICY_BLOCKED)
+		printf("allow:     nothing (network.block)\n");
+	else if (p->net.kind == NETPOLICY_OPEN)
+		printf("allow:     every name and address (--allow-net)\n");
+	for (size_t i = 0; i < allowlist_n_domains(al); i++)
+		print_row("allow:", "name ", allowlist_domain(al, i), NULL);
+	for (size_t i = 0; i < allowlist_n_networks(al); i++)
+		print_row("allow:", "address ", allowlist_network(al, i)->text,
+			  NULL);
+	print_denied(p);
+	printf("grace:     %u seconds beyond TTL and last use\n", p->grace_sec);
+}
+
+/* groups: with those that come from policy groups, which without a profile
+ * are noise. */
+static void print_grants(const struct grants *g, bool groups)
+{
+	static const char *const kinds[] = {
+		[GRANT_DIR] = "",
+		[GRANT_FILE] = "file ",
+		[GRANT_SOCKET] = "socket ",
+		[GRANT_SOCKET_DIR] = "sockets in ",
+		[GRANT_SOCKET_TREE] = "sockets below ",
+	};
+
+	for (size_t i = 0; i < g->n; i++) {
+		char what[48];
+
+		if (g->items[i].from.group && !groups)
+			continue;
+		(void)snprintf(what, sizeof(what), "%-4s %s",
+			       grant_access_text(g->items[i].access),
+			       kinds[g->items[i].kind]);
+		print_row("grant:", what, g->items[i].path, &g->items[i].from);
+	}
+	for (size_t i = 0; i < g->n_denials; i++)
+		if (groups || !g->denials[i].from.group)
+			print_row("denied:", "", g->denials[i].path,
+				  &g->denials[i].from);
+	for (size_t i = 0; i < g->n_skipped; i++) {
+		if (g->skipped[i].from.group && !groups)
+			continue;
+		print_row("left out:", "", g->skipped[i].text,
+			  &g->skipped[i].from);
+		print_row("", "  ", g->skipped[i].why, NULL);
+	}
+}
+
+static bool is_kept(char *const *vars, const char *name, size_t len)
+{
+	for (; *vars; vars++)
+		if (strncmp(*vars, name, len) == 0 && (*vars)[len] == '=')
+			return true;
+	return false;
+}
+
+/* Names of what the command does not get, and what the profile adds in its own
+ * words: expanded, it may hold what another variable keeps secret. */
+static void print_environment(const struct prepared *p)
+{
+	const struct field *set = &p->loaded.effective->field[KEY_ENV_SET_VARS];
+
+	for (char **var = environ; *var; var++) {
+		size_t len = strcspn(*var, "=");
+		char name[256];
+
+		(void)snprintf(name, sizeof(name), "%.*s", (int)len, *var);
+		if (!is_kept(p->environment.vars, *var, len))
+			print_row("variable:", "removed ", name, NULL);
+	}
+	for (size_t i = 0; i < set->n; i++) {
+		printf("variable:  set ");
+		print_escaped(set->items[i].key);
+		(void)putchar('=');
+		print_escaped(set->items[i].text);
+		printf("  (");
+		print_origin(&set->items[i].from);
+		printf(")\n");
+	}
+}
+
+static void print_credentials(const struct prepared *p)
+{
+	const struct field *f =
+		&p->loaded.effective->field[KEY_ENV_CREDENTIALS];
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct entry *item = &f->items[i];
+		char from[512];
+		char what[512 + 16];
+
+		credential_describe(item->key, from, sizeof(from));
+		(void)snprintf(what, sizeof(what), " from %s", from);
+		printf("credential: ");
+		print_escaped(item->text);
+		print_escaped(what);
+		printf("  (");
+		print_origin(&item->from);
+		printf(")\n");
+	}
 }
 
 static void print_file(const char *path, const char *text)
@@ -48,28 +197,31 @@ static void print_file(const char *path, const char *text)
 	}
 }
 
-int dryrun_print(const struct options *o, const struct identity *id,
-		 const struct netfiles *nf)
+int dryrun_print(const struct prepared *p, const struct netfiles *nf)
 {
+	const struct identity *id = &p->base.identity;
+
 	printf("command:  ");
-	for (char **arg = o->command; *arg; arg++) {
+	for (char **arg = p->command; *arg; arg++) {
 		(void)putchar(' ');
 		print_escaped(*arg);
 	}
 	printf("\nuser:      %s%suid %u, gid %u%s\n", id->name,
 	       id->name[0] ? ", " : "", id->uid, id->gid,
 	       id->uid == 0 ? " (root, without any capability)" : "");
+	print_row("directory:", "", p->base.vars.workdir, NULL);
+	print_profile(p);
 	printf("isolation: new user, network, mount, pid, ipc, uts and cgroup "
 	       "namespaces; no capabilities; no_new_privs\n");
 	printf("uplink:    relay: TCP leaves through sockets of this user; "
 	       "UDP, ICMP and all else is rejected\n");
-	print_allowed(o->allow);
-	printf("grace:     %u seconds beyond TTL and last use\n", o->grace_sec);
+	print_network(p);
+	print_grants(&p->grants, p->named);
+	print_environment(p);
+	print_credentials(p);
 	print_file("/etc/resolv.conf", nf->resolv_conf);
 	print_file("/etc/hosts", nf->hosts);
 	print_file("/etc/nsswitch.conf", nf->nsswitch);
-	printf("log:       ");
-	print_escaped(o->log_path ? o->log_path : "none");
-	printf("\n");
-	return fflush(stdout) != 0 || ferror(stdout) ? -EIO : 0;
+	print_row("log:", "", p->log_path ? p->log_path : "none", NULL);
+	return print_finish();
 }

@@ -3,12 +3,10 @@
 #ifndef LAUNCHER_DRYRUN_H
 #define LAUNCHER_DRYRUN_H
 
-struct identity;
 struct netfiles;
-struct options;
+struct prepared;
 
 /* Returns 0, or -EIO if stdout did not take it all. */
-int dryrun_print(const struct options *o, const struct identity *id,
-		 const struct netfiles *nf);
+int dryrun_print(const struct prepared *p, const struct netfiles *nf);
 
 #endif

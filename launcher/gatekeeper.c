@@ -17,7 +17,6 @@
 #include "launcher/connector.h"
 #include "launcher/conns.h"
 #include "launcher/dnsdesk.h"
-#include "launcher/options.h"
 #include "launcher/report.h"
 #include "launcher/watch.h"
 #include "netns/queue.h"
@@ -177,7 +176,7 @@ static int on_connected(void *arg, const struct connection *c, int fd)
 	m.dst_port = c->dst_port;
 	m.dst = c->dst;
 	rc = conns_add(g->conns, c, loop_now_ms(g->cfg.loop),
-		       g->cfg.options->log_path ? name_of(c) : NULL, &m.id);
+		       g->cfg.log_all ? name_of(c) : NULL, &m.id);
 	if (rc < 0)
 		return rc;
 	rc = ipc_send(g->relay.helper.channel, &m, sizeof(m), &fd, 1, false);
@@ -189,7 +188,8 @@ static int on_connected(void *arg, const struct connection *c, int fd)
 		return rc;
 	}
 	(void)close(fd);
-	report_connect(g->cfg.report, m.id, c, name_of(c), 0, false);
+	report_connect(g->cfg.report, m.id, c, name_of(c), 0,
+		       BLOCKED_NOT_ALLOWED);
 	return 0;
 }
 
@@ -198,14 +198,20 @@ static void on_failed(void *arg, const struct connection *c, int error)
 	struct gatekeeper *g = arg;
 
 	report_connect(g->cfg.report, 0, c, name_of(c),
-		       error == EPERM ? EACCES : error, false);
+		       error == EPERM ? EACCES : error, BLOCKED_NOT_ALLOWED);
 }
 
 static void on_refused(void *arg, const struct connection *c)
 {
 	struct gatekeeper *g = arg;
 
-	report_connect(g->cfg.report, 0, c, NULL, EPERM, is_own(g, &c->dst));
+	enum blocked_reason why = BLOCKED_NOT_ALLOWED;
+
+	if (is_own(g, &c->dst))
+		why = BLOCKED_OWN;
+	else if (admissions_denies(g->admissions, &c->dst, c->dst_port))
+		why = BLOCKED_DENIED;
+	report_connect(g->cfg.report, 0, c, NULL, EPERM, why);
 }
 
 /* Rejected packets */
@@ -253,7 +259,8 @@ static void init_helpers(struct gatekeeper *g)
 	const struct cage *c = g->cfg.cage;
 
 	g->dns.cage = c;
-	g->dns.options = g->cfg.options;
+	g->dns.allow = g->cfg.allow;
+	g->dns.log_all = g->cfg.log_all;
 	g->dns.report = g->cfg.report;
 	dnsdesk_init(&g->dns);
 	g->dns.filter.loop = g->cfg.loop;
@@ -285,16 +292,16 @@ static int start_connector(struct gatekeeper *g, struct err *e)
 {
 	const struct admissions_config admissions = {
 		.loop = g->cfg.loop,
-		.allowlist = g->cfg.options->allow,
+		.allowlist = g->cfg.allow,
 		.nft_fd = g->cfg.cage->gateway[GATEWAY_FD_NFT],
 		.route_fd = g->route_fd,
-		.grace_ms = (uint64_t)g->cfg.options->grace_sec * 1000,
+		.grace_ms = (uint64_t)g->cfg.grace_sec * 1000,
 	};
 	struct connector_config connector = {
 		.loop = g->cfg.loop,
 		.syn_fd = g->cfg.cage->gateway[GATEWAY_FD_SYN],
 		.route_fd = g->route_fd,
-		.allowlist = g->cfg.options->allow,
+		.allowlist = g->cfg.allow,
 		.events = { on_connected, on_failed, on_refused, g },
 	};
 	int rc = admissions_new(&g->admissions, &admissions, e);

@@ -7,19 +7,24 @@
 #ifndef LAUNCHER_GATEKEEPER_H
 #define LAUNCHER_GATEKEEPER_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "common/err.h"
 
+struct allowlist;
 struct cage;
 struct gatekeeper;
 struct loop;
-struct options;
 struct report;
 
 struct gatekeeper_config {
 	struct loop *loop;
 	const struct cage *cage;       /* borrowed */
-	const struct options *options; /* borrowed */
-	struct report *report;	       /* borrowed */
+	const struct allowlist *allow; /* borrowed */
+	uint32_t grace_sec;
+	bool log_all; /* every decision is recorded, not only refusals */
+	struct report *report; /* borrowed */
 	/* A helper cannot be kept alive: the run must end. */
 	void (*fatal)(void *arg, const struct err *e);
 	/* gatekeeper_finish() is through. */

@@ -178,6 +178,27 @@ int identity_become(const struct identity *id, struct err *e)
 	return 0;
 }
 
+/* Names of places and sockets of the caller's session. */
+static int remove_session(void)
+{
+	char name[256];
+
+	for (size_t i = 0; environ && environ[i];) {
+		size_t len = strcspn(environ[i], "=");
+
+		if (strncmp(environ[i], "XDG_", 4) != 0 ||
+		    len >= sizeof(name)) {
+			i++;
+			continue;
+		}
+		memcpy(name, environ[i], len);
+		name[len] = '\0';
+		if (unsetenv(name) < 0)
+			return -1;
+	}
+	return unsetenv("DBUS_SESSION_BUS_ADDRESS");
+}
+
 int identity_environment(const struct identity *id, struct err *e)
 {
 	static const char *const removed[] = {
@@ -194,6 +215,8 @@ int identity_environment(const struct identity *id, struct err *e)
 	for (size_t i = 0; i < sizeof(removed) / sizeof(removed[0]); i++)
 		if (unsetenv(removed[i]) < 0)
 			return err_errno(e, errno, "environment");
+	if (id->changed && remove_session() < 0)
+		return err_errno(e, errno, "environment");
 	for (size_t i = 0;
 	     id->changed && i < sizeof(account) / sizeof(account[0]); i++)
 		if (setenv(account[i].name, account[i].value, 1) < 0)

@@ -30,7 +30,8 @@ int identity_choose(const char *user, struct identity *ret, struct err *e);
 int identity_become(const struct identity *id, struct err *e);
 
 /* The environment follows: HOME, USER, LOGNAME and SHELL if the user changed;
- * variables of sudo and those that redirect name resolution are removed. */
+ * variables of sudo and those that redirect name resolution are removed, and
+ * if the user changed those of the caller's session (XDG_*, D-Bus). */
 int identity_environment(const struct identity *id, struct err *e);
 
 #endif

@@ -149,7 +149,8 @@ __attribute__((noreturn)) static void run_command(const struct init *in)
 		cage_report_error(in->channel, &e);
 		_exit(125);
 	}
-	(void)execvp(argv[0], argv);
+	/* PATH of our own environment finds the program. */
+	(void)execvpe(argv[0], argv, in->plan->env->vars);
 	code = errno;
 	(void)cage_send(in->channel, CAGE_MSG_EXEC_FAILED, code, false);
 	_exit(code == ENOENT || code == ENOTDIR ? 127 : 126);
@@ -273,6 +274,7 @@ static int start_command(struct init *in, struct err *e)
 		return err_errno(e, errno, "fork");
 	if (in->command == 0)
 		run_command(in);
+	environment_wipe(in->plan->env);
 	(void)setpgid(in->command, in->command);
 	return 0;
 }

@@ -2,7 +2,8 @@
 /*
  * The order of steps.  Whatever fails before the command starts is one line on
  * stderr and exit status 125 (2 for wrong usage); this is the only file that
- * prints errors of set-up and chooses the status.
+ * prints errors of set-up and chooses the status.  `egress-run profile` has
+ * statuses of its own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,13 +16,15 @@
 
 #include "common/log.h"
 #include "fsrules/netfiles.h"
+#include "launcher/banner.h"
 #include "launcher/cage.h"
 #include "launcher/dryrun.h"
-#include "launcher/identity.h"
 #include "launcher/monitor.h"
 #include "launcher/networks.h"
 #include "launcher/options.h"
+#include "launcher/prepare.h"
 #include "launcher/privileges.h"
+#include "launcher/profilecmd.h"
 #include "launcher/report.h"
 #include "launcher/terminal.h"
 #include "netns/plan.h"
@@ -75,16 +78,23 @@ static int take_signals(sigset_t *ret_old, struct err *e)
 	return 0;
 }
 
-static int run(const struct options *o, const struct identity *id,
+static int run(const struct options *o, struct prepared *p,
 	       struct report *report, const struct netfiles *netfiles,
 	       int *ret_status, struct err *e)
 {
-	struct cage_plan plan = { .identity = id,
+	struct cage_plan plan = { .identity = &p->base.identity,
 				  .netfiles = netfiles,
-				  .command = o->command };
+				  .command = p->command,
+				  .env = &p->environment };
 	struct terminal terminal;
 	struct cage cage;
-	const struct monitor_config monitor = { &cage, o, report, &terminal };
+	const struct monitor_config monitor = { .cage = &cage,
+						.allow = p->net.allow,
+						.command = p->command,
+						.grace_sec = p->grace_sec,
+						.log_all = o->log_path != NULL,
+						.report = report,
+						.terminal = &terminal };
 	int rc = take_signals(&plan.command_mask, e);
 
 	if (rc < 0)
@@ -92,6 +102,7 @@ static int run(const struct options *o, const struct identity *id,
 	terminal_init(&terminal);
 	plan.take_terminal = terminal.wanted;
 	rc = cage_build(&plan, &cage, e);
+	environment_wipe(&p->environment);
 	if (rc < 0)
 		return rc;
 	log_debug("the sandbox is built; its init is process %d",
@@ -105,13 +116,26 @@ static int run(const struct options *o, const struct identity *id,
 	if (rc == 0 && geteuid() == 0)
 		rc = privileges_drop(e);
 	if (rc == 0)
-		rc = networks_install(o->allow, cage.gateway[GATEWAY_FD_NFT],
-				      e);
+		rc = networks_install(p->net.allow,
+				      cage.gateway[GATEWAY_FD_NFT], e);
 	if (rc < 0) {
 		cage_destroy(&cage);
 		return rc;
 	}
+	/* Not before: a start that failed is one line, the reason. */
+	banner_print(o, p);
 	return monitor_run(&monitor, ret_status, e);
+}
+
+static int print_plan(const struct options *o, const struct prepared *p,
+		      const struct netfiles *netfiles, int *ret_status,
+		      struct err *e)
+{
+	banner_print(o, p);
+	if (dryrun_print(p, netfiles) < 0)
+		return err_set(e, EIO, "write to standard output failed");
+	*ret_status = 0;
+	return 0;
 }
 
 /* With the identity and the files that the command will have. */
@@ -120,34 +144,25 @@ static int prepare_and_run(const struct options *o, int *ret_status,
 {
 	struct report *report = NULL;
 	struct netfiles netfiles = { 0 };
-	struct identity id;
-	int rc = identity_choose(o->user, &id, e);
+	struct prepared p;
+	int rc = prepare(o, &p, e);
 
-	if (rc == 0)
-		rc = identity_become(&id, e);
-	if (rc == 0)
-		rc = identity_environment(&id, e);
-	if (rc == 0)
-		log_info("the command runs as %s%suid %u, gid %u", id.name,
-			 id.name[0] ? ", " : "", id.uid, id.gid);
+	if (p.usage)
+		*ret_status = EXIT_USAGE;
 	if (rc == 0)
 		rc = netfiles_prepare(&netfiles, GATEWAY_IPV4, e);
 	if (rc == 0 && o->action == ACTION_DRY_RUN) {
-		rc = dryrun_print(o, &id, &netfiles);
-		if (rc < 0)
-			(void)err_set(e, EIO,
-				      "write to standard output failed");
-		else
-			*ret_status = 0;
+		rc = print_plan(o, &p, &netfiles, ret_status, e);
 	} else if (rc == 0) {
-		rc = report_new(&report, o->log_path, e);
+		rc = report_new(&report, p.log_path, p.net.allow, e);
 		if (rc == 0)
-			rc = run(o, &id, report, &netfiles, ret_status, e);
+			rc = run(o, &p, report, &netfiles, ret_status, e);
 	}
 	netfiles_done(&netfiles);
-	if (rc == 0 && report && !o->quiet)
+	if (rc == 0 && report && !o->quiet && !o->no_summary)
 		report_summary(report);
 	report_free(report);
+	prepared_done(&p);
 	return rc;
 }
 
@@ -179,6 +194,8 @@ int main(int argc, char **argv)
 			status = print_and_check(options_help());
 		else if (o.action == ACTION_VERSION)
 			status = print_and_check("egress-run " VERSION "\n");
+		else if (o.action == ACTION_PROFILE)
+			rc = profile_command(argv + 2, &status, &e);
 		else
 			rc = prepare_and_run(&o, &status, &e);
 	}

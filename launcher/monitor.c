@@ -15,7 +15,6 @@
 #include "common/loop.h"
 #include "launcher/cage.h"
 #include "launcher/gatekeeper.h"
-#include "launcher/options.h"
 #include "launcher/report.h"
 #include "launcher/terminal.h"
 
@@ -133,7 +132,7 @@ static void take_init_message(struct monitor *m, const struct cage_msg *msg,
 		m->cfg.terminal->command = sender;
 		break;
 	case CAGE_MSG_EXEC_FAILED:
-		log_error("cannot execute '%s': %s", m->cfg.options->command[0],
+		log_error("cannot execute '%s': %s", m->cfg.command[0],
 			  strerror(msg->value));
 		break;
 	case CAGE_MSG_STOPPED:
@@ -242,7 +241,9 @@ static int start(struct monitor *m, struct err *e)
 	const struct gatekeeper_config gatekeeper = {
 		.loop = m->loop,
 		.cage = m->cfg.cage,
-		.options = m->cfg.options,
+		.allow = m->cfg.allow,
+		.grace_sec = m->cfg.grace_sec,
+		.log_all = m->cfg.log_all,
 		.report = m->cfg.report,
 		.fatal = on_fatal,
 		.finished = on_finished,
@@ -271,7 +272,7 @@ int monitor_run(const struct monitor_config *c, int *ret_status, struct err *e)
 		return rc;
 	rc = start(&m, e);
 	if (rc == 0) {
-		report_start(c->report, c->options->command);
+		report_start(c->report, c->command);
 		rc = loop_run(m.loop);
 		if (rc < 0)
 			(void)err_errno(e, -rc, "event loop");

@@ -5,11 +5,13 @@
 #define LAUNCHER_MONITOR_H
 
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "common/err.h"
 
+struct allowlist;
 struct cage;
-struct options;
 struct report;
 struct terminal;
 
@@ -21,9 +23,12 @@ void monitor_signals(sigset_t *ret);
 
 struct monitor_config {
 	struct cage *cage;	       /* built, waiting for GO; borrowed */
-	const struct options *options; /* borrowed */
-	struct report *report;	       /* borrowed */
-	struct terminal *terminal;     /* borrowed */
+	const struct allowlist *allow; /* borrowed */
+	char *const *command;	       /* borrowed; NULL-terminated */
+	uint32_t grace_sec;
+	bool log_all; /* every look-up is recorded, not only the refused */
+	struct report *report;	   /* borrowed */
+	struct terminal *terminal; /* borrowed */
 };
 
 /* Runs the command to its end.  Returns 0 with *ret_status the exit status

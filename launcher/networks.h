@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The literal networks of the allowlist as the ranges that the gate's interval
- * sets take: sorted and merged, ports left to the monitor's own check. */
+ * sets take: sorted and merged; ports and what is denied are left to the
+ * monitor's own check. */
 #ifndef LAUNCHER_NETWORKS_H
 #define LAUNCHER_NETWORKS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The command line: one table feeds parsing, --help and the tests that hold
- * the manual against it. */
+/* The command line of a run.  What it says about names, files and variables
+ * becomes a fragment of a profile, which is merged over the profile's own. */
 #ifndef LAUNCHER_OPTIONS_H
 #define LAUNCHER_OPTIONS_H
 
@@ -8,39 +8,65 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/arena.h"
 #include "common/err.h"
-
-struct allowlist;
+#include "profiles/profile.h"
 
 enum options_action {
 	ACTION_RUN,
 	ACTION_DRY_RUN,
 	ACTION_HELP,
 	ACTION_VERSION,
+	ACTION_PROFILE, /* `egress-run profile`: the words are its own */
+};
+
+/* A list of borrowed words; items is NULL-terminated, or NULL if empty. */
+struct words {
+	const char **items;
+	size_t n, room;
 };
 
 struct options {
 	enum options_action action;
-	struct allowlist *allow; /* owned */
-	const char *user;	 /* --user, borrowed from argv, or NULL */
-	const char *log_path;	 /* --log, borrowed, or NULL */
-	uint32_t grace_sec;
+	const char *profile;   /* --profile or EGRESS_RUN_PROFILE, or NULL */
+	struct words extends;  /* --extends */
+	struct profile *flags; /* what the options say in a profile's terms */
+	const char *workdir;   /* --workdir, or NULL */
+	const char *user;      /* --user, or NULL */
+	const char *log_path;  /* --log, or NULL */
+	uint32_t grace_sec;    /* --grace or the default */
+	bool grace_given;
+	bool allow_net;
+	bool require_credentials;
+	bool no_summary;
 	bool quiet;
 	int verbose;
-	char **command; /* borrowed from argv; NULL-terminated */
+	struct words ignored; /* "--name: why it does nothing", for -v */
+	char **command; /* borrowed from argv; NULL if there is none, which
+			 * only happens with a profile */
+	struct arena arena;
 };
 
 #define GRACE_DEFAULT_SEC 300
 #define GRACE_MAX_SEC	  86400
 
-/* Returns 0, or -errno with a message for the user (exit status 2). */
+/* Returns 0, or -errno with a message for the user (exit status 2).  The
+ * words of argv are borrowed.  After ACTION_PROFILE argv + 2 are the words for
+ * profilecmd.h. */
 int options_parse(struct options *o, int argc, char **argv, struct err *e);
 void options_done(struct options *o);
+
+/* A decimal number of seconds for --grace; false if it is none. */
+bool options_grace(const char *text, uint32_t *ret);
+/* -ENOMEM. */
+int words_add(struct arena *a, struct words *w, const char *word);
+/* Appends the parts of a comma list. */
+int options_split(struct arena *a, struct words *w, const char *text);
 
 /* The text of --help; static. */
 const char *options_help(void);
 
-/* For tests: the i-th long option's name, or NULL behind the last. */
+/* For tests: the i-th option that --help names, NULL behind the last. */
 const char *options_name(size_t i);
 
 #endif

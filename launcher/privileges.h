@@ -10,14 +10,19 @@
  * ordinary uid (locked securebits), no_new_privs. */
 int privileges_drop(struct err *e);
 
-/* A seccomp filter against the ways out that namespaces leave open.  Needs
- * no_new_privs.
- *
- * Keystrokes pushed into the shared terminal, which the shell outside would
- * run: TIOCSTI (CVE-2017-5226) and TIOCLINUX (CVE-2023-28100), compared in the
- * low 32 bits as the kernel does.  Socket families other than UNIX, INET,
- * INET6 and NETLINK: vsock and others know no network namespace.  io_uring,
- * which would go around both, and foreign ABIs likewise. */
+/* For tests inside the cage of what needs root, as nft and tcpdump: keeps, for
+ * init and the command whatever its uid is, the capabilities over the cage's
+ * own namespaces, less those with which it could undo the cage (mounts,
+ * init's memory) or leave a file behind that is privileged outside.
+ * no_new_privs and locked securebits all the same. */
+int privileges_keep_namespace(struct err *e);
+
+/* A session keyring of its own and empty, instead of the caller's.  Before the
+ * filter of system calls, which forbids it.  A kernel without keys, or one
+ * whose administrator forbids them: 0. */
+int privileges_new_keyring(struct err *e);
+
+/* Until init calls calls_filter_command() itself. */
 int privileges_filter_calls(struct err *e);
 
 #endif

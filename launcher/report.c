@@ -29,7 +29,8 @@ struct report {
 	char line[LINE_MAX_BYTES];
 };
 
-int report_new(struct report **ret, const char *log_path, struct err *e)
+int report_new(struct report **ret, const char *log_path,
+	       const struct allowlist *allow, struct err *e)
 {
 	struct report *r = calloc(1, sizeof(*r));
 	int rc;
@@ -37,7 +38,7 @@ int report_new(struct report **ret, const char *log_path, struct err *e)
 	if (!r)
 		return err_errno(e, ENOMEM, "report");
 	r->log_fd = -1;
-	rc = blocked_new(&r->blocked);
+	rc = blocked_new(&r->blocked, allow);
 	if (rc < 0) {
 		free(r);
 		return err_errno(e, -rc, "report");
@@ -190,13 +191,13 @@ static void put_address(struct json_line *j, const struct addr *a,
 }
 
 void report_connect(struct report *r, uint64_t id, const struct connection *c,
-		    const char *name, int error, bool own)
+		    const char *name, int error, enum blocked_reason why)
 {
 	struct json_line j;
 	char via[ADDR_TEXT_MAX];
 
 	if (error == EPERM)
-		blocked_address(r->blocked, "tcp", &c->dst, c->dst_port, own);
+		blocked_address(r->blocked, "tcp", &c->dst, c->dst_port, why);
 	if (r->log_fd < 0)
 		return;
 	begin(r, &j, "connect");
@@ -258,7 +259,8 @@ void report_packet(struct report *r, const struct packet_info *p, bool admitted,
 	/* QUIC: clients fall back to TCP by themselves. */
 	if (!(admitted && p->protocol == IPPROTO_UDP && p->dst_port == 443))
 		blocked_address(r->blocked, protocol, &p->dst,
-				p->has_ports ? p->dst_port : 0, own);
+				p->has_ports ? p->dst_port : 0,
+				own ? BLOCKED_OWN : BLOCKED_NOT_ALLOWED);
 	if (r->log_fd < 0)
 		return;
 	begin(r, &j, "packet");

@@ -11,23 +11,26 @@
 
 #include "common/err.h"
 #include "dnsfilter/dnsfilter.h"
+#include "launcher/blocked.h"
 #include "launcher/connector.h"
 #include "netns/packet.h"
 #include "relay/relay.h"
 
+struct allowlist;
 struct report;
 
 /* log_path: NULL for none; the file is opened for appending, made with mode
- * 0600 if new. */
-int report_new(struct report **ret, const char *log_path, struct err *e);
+ * 0600 if new.  allow: borrowed, for the summary; may be NULL. */
+int report_new(struct report **ret, const char *log_path,
+	       const struct allowlist *allow, struct err *e);
 void report_free(struct report *r); /* NULL is fine */
 
 void report_dns(struct report *r, const struct dns_msg_event *ev,
 		const char *rule);
-/* error 0: connected; EPERM: denied (own: it is an address of this host); else
- * the errno of the far end. */
+/* error 0: connected; EPERM: refused for that reason; else the errno of the far
+ * end. */
 void report_connect(struct report *r, uint64_t id, const struct connection *c,
-		    const char *name, int error, bool own);
+		    const char *name, int error, enum blocked_reason why);
 void report_close(struct report *r, const struct relay_msg_closed *m,
 		  const struct addr *dst, uint16_t port, const char *name,
 		  uint64_t duration_ms);

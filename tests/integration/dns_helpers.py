@@ -217,7 +217,8 @@ class Cage:
 
     @property
     def stderr(self):
-        return self.stderr_path.read_text(errors="replace")
+        return self.stderr_path.read_text(errors="replace").replace(
+            lab.NOTICE, "", 1)
 
     def finish(self):
         """Ends the command; gives what egress-run wrote on stderr."""

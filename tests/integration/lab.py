@@ -24,6 +24,11 @@ LAB = pathlib.Path(os.environ["LAB"])
 TREE = pathlib.Path(__file__).resolve().parents[2]
 IN_INTERNET = str(TREE / "tests/lab/in-internet")
 EGRESS_RUN = LAB / "bin/egress-run"
+PROFILES = LAB / "share/egress-run/profiles"
+# What a run says that allows nothing, as most runs of the tests do.
+NOTICE = ("egress-run: nothing is reachable: no name is allowed; "
+          "--allow-domain NAME, --network-profile developer or --allow-net "
+          "change that\n")
 
 User = collections.namedtuple("User", "uid gid groups home")
 USERS = {
@@ -42,11 +47,13 @@ PASSED = ("LAB", "LAB_CA", "LAB_INET_PID", "LAB_HOST_PID", "TMPDIR",
 
 @dataclasses.dataclass
 class Result:
-    """What a command did; text is decoded, raw is stdout as it came."""
+    """What a command did; text is decoded, raw is stdout as it came. NOTICE
+    is taken out of err; noticed tells that it was there."""
     rc: int
     raw: bytes
     err: str
     seconds: float
+    noticed: bool = False
 
     @property
     def out(self):
@@ -98,8 +105,9 @@ def host(cmd, user="root", timeout=10, stdin=b"", env=None, cwd=None):
                              f"stderr: {err[-2000:]}") from None
     finally:
         kill_group(process)
-    return Result(process.returncode, out, err.decode(errors="replace"),
-                  time.monotonic() - begin)
+    err = err.decode(errors="replace")
+    return Result(process.returncode, out, err.replace(NOTICE, "", 1),
+                  time.monotonic() - begin, NOTICE in err)
 
 
 def egress(args, **options):
@@ -119,11 +127,17 @@ def started(cmd, user="root", **options):
 
 
 def install_egress_run():
-    """A copy that every account can reach, wherever the tree lies."""
+    """A copy that every account can reach, wherever the tree lies; with the
+    shipped profiles, as if it were installed."""
     source = TREE / os.environ.get("EGRESS_RUN", "build/egress-run")
     EGRESS_RUN.parent.mkdir(exist_ok=True)
     shutil.copy(source, EGRESS_RUN)
     EGRESS_RUN.chmod(0o755)
+    for path in (TREE / "profiles").rglob("*.json"):
+        copy = PROFILES / path.relative_to(TREE / "profiles")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+        copy.chmod(0o644)
 
 
 def wait_until(condition, deadline=5, what=None):

@@ -149,13 +149,15 @@ def ask(process, line):
 
 
 def finish(process, deadline=10):
-    """Close stdin, wait; gives (exit status, rest of stdout, stderr)."""
+    """Close stdin, wait; gives (exit status, rest of stdout, stderr without
+    lab.NOTICE)."""
     try:
         out, err = process.communicate(timeout=deadline)
     except subprocess.TimeoutExpired:
         lab.kill_group(process)
         raise AssertionError(f"no end within {deadline} s") from None
-    return process.returncode, out.decode(), err.decode()
+    return (process.returncode, out.decode(),
+            err.decode().replace(lab.NOTICE, "", 1))
 
 
 # ---- a terminal -------------------------------------------------------------

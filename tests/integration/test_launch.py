@@ -139,12 +139,15 @@ def test_sudo_uid_of_an_ordinary_user_means_nothing(egress, uid):
 def test_setuid_copy_is_refused(egress, host, share, mode):
     if b"__asan_init" in E.read_bytes():
         pytest.skip("the leak sanitizer cannot look at a setgid process")
-    copy = share / "copy"
+    copy = E.with_name("copy")
     host(["install", "-m", "0755", E, copy])
-    assert host([copy, "true"], user="tester").ok
-    os.chmod(copy, 0o755 | mode)
-    refused(host([copy, "touch", "ran"], user="tester", cwd=share),
-            "setuid", "chmod ug-s")
+    try:
+        assert host([copy, "true"], user="tester").ok
+        os.chmod(copy, 0o755 | mode)
+        refused(host([copy, "touch", "ran"], user="tester", cwd=share),
+                "setuid", "chmod ug-s")
+    finally:
+        copy.unlink()
     assert not (share / "ran").exists()
 
 
@@ -236,7 +239,7 @@ def test_inside_another_run(egress, who):
 # ---- usage ------------------------------------------------------------------
 
 @pytest.mark.parametrize("args", [
-    [], ["--"], ["--nosuch", "true"], ["-x", "true"], ["--allow", "a", "true"],
+    [], ["--"], ["--nosuch", "true"], ["-x", "true"], ["--allow-d", "a", "true"],
     ["--allow-domain"], ["--grace"], ["--user"], ["--log"], [""], ["--", ""],
     ["--grace", "-1", "true"], ["--grace", "86401", "true"],
     ["--grace", "1s", "true"], ["--quiet=yes", "true"],
@@ -333,9 +336,10 @@ def test_stdin_is_the_very_same(egress, host, who):
 def test_environment(egress, host, who):
     removed = {"HOSTALIASES": "/x", "LOCALDOMAIN": "x", "RES_OPTIONS": "x",
                "SUDO_COMMAND": "x", "SUDO_GID": "3000", "SUDO_USER": "x",
-               "SUDO_UID": str(lab.USERS[who].uid), "SUDO_HOME": "/x"}
+               "SUDO_UID": str(lab.USERS[who].uid), "SUDO_HOME": "/x",
+               "LD_BIND_NOW": "1", "BASH_ENV": "/x", "NODE_OPTIONS": "-x"}
     env = {"EMPTY": "", "LINES2": "a\nb", "BYTES": "\udcff\udc80",
-           "http_proxy": "http://x", "LD_BIND_NOW": "1", **removed}
+           "http_proxy": "http://x", **removed}
     outside = host(["env", "-0"], user=who, env=env).raw.split(b"\0")
     inside = egress(["env", "-0"], user=who, env=env).raw.split(b"\0")
     gone = {line.split(b"=")[0].decode() for line in outside

@@ -312,6 +312,124 @@ static void test_limit(void **state)
 	assert_non_null(desk_find(d, "2001:db8:2::", 64));
 }
 
+static void deny(struct desk *d, const char *text)
+{
+	assert_int_equal(allowlist_add_denied(d->allow, text, NULL), 0);
+}
+
+/* An address that is denied altogether is as good as one of this host. */
+static void test_denied_address(void **state)
+{
+	struct desk *d = desk_ready(state);
+	struct dns_msg_admit m =
+		desk_request("a.example", 60,
+			     LIST("203.0.113.5", "203.0.113.6", "203.0.113.7"));
+	struct dns_msg_admitted reply;
+
+	deny(d, "203.0.113.6");
+	deny(d, "203.0.113.7:22");
+	reply = desk_stage(d, &m);
+	assert_true(reply.granted == (1 << 0 | 1 << 2));
+	assert_true(reply.forbidden == 1 << 1);
+	assert_int_equal(admissions_commit(d->a), 0);
+	assert_false(ns_holds("addr4", "203.0.113.6"));
+	assert_null(desk_find(d, "203.0.113.6", 443));
+	assert_non_null(desk_find(d, "203.0.113.7", 443));
+	assert_null(desk_find(d, "203.0.113.7", 22));
+	assert_non_null(desk_find(d, "203.0.113.5", 22));
+	assert_true(admissions_denies(d->a, &m.addr[1], 1));
+	assert_true(admissions_denies(d->a, &m.addr[2], 22));
+	assert_false(admissions_denies(d->a, &m.addr[2], 23));
+}
+
+/* The kernel's element is for every port: the table keeps the one shut, for
+ * whatever name it is meant. */
+static void test_denied_port(void **state)
+{
+	struct desk *d = desk_ready(state);
+
+	deny(d, "a.example:25");
+	desk_admit(d, "b.example", 60, LIST("203.0.113.5", "203.0.113.6"));
+	assert_non_null(desk_find(d, "203.0.113.5", 25));
+	desk_admit(d, "a.example", 60, LIST("203.0.113.5"));
+	assert_true(ns_holds("addr4", "203.0.113.5"));
+	assert_null(desk_find(d, "203.0.113.5", 25));
+	assert_non_null(desk_find(d, "203.0.113.5", 443));
+	assert_non_null(desk_find(d, "203.0.113.6", 25));
+	/* In whatever order, and for an entry of its own. */
+	desk_admit(d, "a.example", 60, LIST("2001:db8:2::5"));
+	desk_admit(d, "b.example", 60, LIST("2001:db8:2::5"));
+	assert_null(desk_find(d, "2001:db8:2::5", 25));
+	assert_non_null(desk_find(d, "2001:db8:2::5", 26));
+}
+
+static void test_denied_allowed_port(void **state)
+{
+	struct desk *d = desk_ready(state);
+
+	deny(d, "c.example:22");
+	desk_admit(d, "c.example", 60, LIST("203.0.113.5"));
+	assert_false(ns_holds("port4", "203.0.113.5 . 22"));
+	assert_true(ns_holds("port4", "203.0.113.5 . 443"));
+	assert_null(desk_find(d, "203.0.113.5", 22));
+	assert_non_null(desk_find(d, "203.0.113.5", 443));
+	desk_admit(d, "a.example", 60, LIST("203.0.113.5"));
+	assert_null(desk_find(d, "203.0.113.5", 22));
+	/* The name resolves even when nothing of it is open. */
+	deny(d, "c.example:443");
+	desk_admit(d, "c.example", 60, LIST("203.0.113.6"));
+	assert_null(desk_find(d, "203.0.113.6", 443));
+}
+
+/* It outlives the admission: programs keep addresses. */
+static void test_denied_port_stays(void **state)
+{
+	struct desk *d = desk_ready(state);
+
+	deny(d, "a.example:25");
+	(void)desk_run(d, 0);
+	desk_admit(d, "a.example", 0, LIST("203.0.113.5"));
+	(void)desk_run(d, LIFE_MIN_MS + 100);
+	assert_null(desk_find(d, "203.0.113.5", 443));
+	desk_admit(d, "b.example", 60, LIST("203.0.113.5"));
+	assert_non_null(desk_find(d, "203.0.113.5", 443));
+	assert_null(desk_find(d, "203.0.113.5", 25));
+}
+
+/* What cannot be remembered is not let in. */
+static void test_denied_limit(void **state)
+{
+	struct desk *d = desk_ready(state);
+	struct dns_msg_admit m = desk_request("x.any.example", 60, LIST("::"));
+	struct dns_msg_admitted reply = { 0 };
+	unsigned rounds = 0;
+
+	for (unsigned port = 1; port <= ALLOW_PORTS_MAX; port++) {
+		char pattern[32];
+
+		(void)snprintf(pattern, sizeof(pattern), "*.any.example:%u",
+			       port);
+		deny(d, pattern);
+	}
+	m.n = DNS_ADDRESSES_MAX;
+	while (!reply.error) {
+		assert_true(rounds++ < 100);
+		for (unsigned i = 0; i < m.n; i++) {
+			m.addr[i] = ns_addr("2001:db8:2::");
+			m.addr[i].bytes[14] = (uint8_t)rounds;
+			m.addr[i].bytes[15] = (uint8_t)i;
+		}
+		reply = desk_stage(d, &m);
+		assert_int_equal(admissions_commit(d->a), 0);
+	}
+	assert_int_equal(reply.error, ENOSPC);
+	assert_true(reply.granted == 0);
+	assert_null(desk_find(d, "2001:db8:2::", 1));
+	/* Names without denied ports are not concerned. */
+	desk_admit(d, "b.example", 60, LIST("203.0.113.6"));
+	assert_non_null(desk_find(d, "203.0.113.6", 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +446,11 @@ int main(void)
 		DESK_TEST(test_commit_fails),
 		DESK_TEST(test_hold_without_kernel),
 		DESK_TEST(test_limit),
+		DESK_TEST(test_denied_address),
+		DESK_TEST(test_denied_port),
+		DESK_TEST(test_denied_allowed_port),
+		DESK_TEST(test_denied_port_stays),
+		DESK_TEST(test_denied_limit),
 	};
 
 	return cmocka_run_group_tests(tests, desk_enter, NULL);

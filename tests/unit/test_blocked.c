@@ -16,12 +16,14 @@
 #include "common/fd.h"
 #include "common/log.h"
 #include "launcher/blocked.h"
+#include "profiles/allowlist.h"
 
 #define LIMIT	 4096 /* LINES_MAX */
 #define TEXT_MAX 16384
 #define HEAD	 "egress-run: blocked:\n"
 
 struct summary {
+	struct allowlist *allow;
 	struct blocked *blocked;
 	char text[TEXT_MAX];
 };
@@ -30,7 +32,10 @@ static int setup(void **state)
 {
 	struct summary *s = calloc(1, sizeof(*s));
 
-	if (!s || blocked_new(&s->blocked) < 0)
+	if (!s || allowlist_new(&s->allow, NULL) < 0 ||
+	    allowlist_add_denied(s->allow, "*.denied.example", NULL) < 0 ||
+	    allowlist_add_denied(s->allow, "203.0.113.7", NULL) < 0 ||
+	    blocked_new(&s->blocked, s->allow) < 0)
 		return -1;
 	*state = s;
 	return 0;
@@ -41,6 +46,7 @@ static int teardown(void **state)
 	struct summary *s = *state;
 
 	blocked_free(s->blocked);
+	allowlist_free(s->allow);
 	free(s);
 	return 0;
 }
@@ -74,7 +80,8 @@ static void add_packet(struct summary *s, const char *protocol,
 {
 	struct addr a = address(text);
 
-	blocked_address(s->blocked, protocol, &a, port, own);
+	blocked_address(s->blocked, protocol, &a, port,
+			own ? BLOCKED_OWN : BLOCKED_NOT_ALLOWED);
 }
 
 static size_t count_lines(const char *text)
@@ -107,6 +114,30 @@ static void test_names(void **state)
 			    HEAD "egress-run:   b\\032.example (5 look-ups)\n"
 				 "egress-run:   a.example (3 look-ups); allow "
 				 "with --allow-domain a.example\n");
+}
+
+/* No option allows what is denied, so none is named. */
+static void test_denied(void **state)
+{
+	struct summary *s = *state;
+	struct addr listed = address("203.0.113.7");
+	struct addr other = address("203.0.113.8");
+
+	blocked_name(s->blocked, "a.denied.example", true, 4);
+	blocked_answer(s->blocked, "b.example", &listed, 3);
+	blocked_address(s->blocked, "tcp", &listed, 443, BLOCKED_NOT_ALLOWED);
+	blocked_address(s->blocked, "tcp", &listed, 443, BLOCKED_NOT_ALLOWED);
+	blocked_address(s->blocked, "tcp", &other, 22, BLOCKED_DENIED);
+	assert_string_equal(
+		print(s, 0, 0),
+		HEAD "egress-run:   a.denied.example (4 look-ups); denied by "
+		     "*.denied.example\n"
+		     "egress-run:   b.example -> 203.0.113.7 (a denied "
+		     "address) (3 look-ups); never allowed\n"
+		     "egress-run:   203.0.113.7:443 tcp (2 packets); denied by "
+		     "203.0.113.7\n"
+		     "egress-run:   203.0.113.8:22 tcp (1 packet); denied for "
+		     "a name that resolved to it\n");
 }
 
 static void test_answers(void **state)
@@ -257,6 +288,7 @@ int main(void)
 		BLOCKED_TEST(test_nothing),
 		BLOCKED_TEST(test_names),
 		BLOCKED_TEST(test_answers),
+		BLOCKED_TEST(test_denied),
 		BLOCKED_TEST(test_packets),
 		BLOCKED_TEST(test_control_characters),
 		BLOCKED_TEST(test_long_name),

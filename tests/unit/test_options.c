@@ -14,8 +14,9 @@
 #include <cmocka.h>
 
 #include "common/fd.h"
+#include "launcher/flags.h"
 #include "launcher/options.h"
-#include "profiles/allowlist.h"
+#include "profiles/profile.h"
 
 #define MANUAL	  "docs/egress-run.1"
 #define WORDS_MAX 24
@@ -28,8 +29,7 @@ struct command_line {
 	int rc;
 };
 
-/* The words are literals: getopt() changes none of them, and may look at the
- * last one of the parse before. */
+/* The words are literals: the parser changes none of them. */
 static void parse_words(struct command_line *c, const char *const *words)
 {
 	static const char *const name = "egress-run";
@@ -62,6 +62,33 @@ static void assert_refused(struct command_line *c, const char *text)
 	options_done(&c->o);
 }
 
+/* The entries of that key: "a", "b" or, in a map, "key=a". */
+static void assert_entries(const struct command_line *c, enum profile_key k,
+			   const char *const *want)
+{
+	const struct field *f = &c->o.flags->field[k];
+	size_t n = 0;
+
+	for (; want[n]; n++) {
+		const struct entry *item = &f->items[n];
+		char text[256];
+
+		assert_true(n < f->n);
+		assert_true(snprintf(text, sizeof(text), "%s%s%s",
+				     item->key ? item->key : "",
+				     item->key ? "=" : "",
+				     item->text) < (int)sizeof(text));
+		assert_string_equal(text, want[n]);
+		assert_int_equal(item->from.line, 0);
+		assert_memory_equal(item->from.file, "--", 2);
+	}
+	assert_int_equal(f->n, n);
+	assert_int_equal(f->state, n > 0 ? FIELD_SET : FIELD_ABSENT);
+}
+
+#define ENTRIES(c, k, ...) \
+	assert_entries(c, k, (const char *const[]) { __VA_ARGS__, NULL })
+
 static void test_defaults(void **state)
 {
 	struct command_line c;
@@ -75,8 +102,13 @@ static void test_defaults(void **state)
 	assert_null(c.o.log_path);
 	assert_false(c.o.quiet);
 	assert_int_equal(c.o.verbose, 0);
-	assert_int_equal(allowlist_n_domains(c.o.allow), 0);
-	assert_int_equal(allowlist_n_networks(c.o.allow), 0);
+	assert_false(c.o.grace_given);
+	assert_null(c.o.profile);
+	assert_null(c.o.extends.items);
+	assert_null(c.o.workdir);
+	assert_false(c.o.allow_net);
+	for (int k = 0; k < KEY__COUNT; k++)
+		assert_int_equal(c.o.flags->field[k].state, FIELD_ABSENT);
 	assert_string_equal(c.o.command[0], "true");
 	assert_null(c.o.command[1]);
 	options_done(&c.o);
@@ -92,8 +124,9 @@ static void test_every_option(void **state)
 	      "--user", "nobody", "--log=out.json", "--grace", "0", "--quiet",
 	      "--verbose", "--dry-run", "cmd", "arg");
 	ASSERT_GOOD(&c);
-	assert_int_equal(allowlist_n_domains(c.o.allow), 2);
-	assert_int_equal(allowlist_n_networks(c.o.allow), 2);
+	ENTRIES(&c, KEY_NET_ALLOW_DOMAIN, "a.example", "b.example:443");
+	ENTRIES(&c, KEY_OWN_ALLOW_ADDRESS, "192.0.2.7", "2001:db8::/32");
+	assert_true(c.o.grace_given);
 	assert_string_equal(c.o.user, "nobody");
 	assert_string_equal(c.o.log_path, "out.json");
 	assert_int_equal(c.o.grace_sec, 0);
@@ -130,10 +163,11 @@ static void test_help_and_version(void **state)
 		{ "-h", ACTION_HELP },
 		{ "--help", ACTION_HELP },
 		{ "--version", ACTION_VERSION },
+		{ "-V", ACTION_VERSION },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct command_line c;
 
 		/* No command is needed, nothing behind it is read. */
@@ -226,33 +260,277 @@ static void test_no_command(void **state)
 	assert_refused(&c, "empty");
 }
 
+/* Nor are they guessed: what is unique today need not be tomorrow. */
 static void test_abbreviations(void **state)
+{
+	static const struct {
+		const char *word, *full;
+	} cases[] = {
+		{ "--allow-d", "--allow-domain?" },
+		{ "--allow-a=192.0.2.7", "--allow-address?" },
+		{ "--gr", "--grace?" },
+		{ "--qu", "--quiet?" },
+		{ "--pro", "--profile?" },
+		{ "--allow-domains", "--allow-domain?" },
+		{ "--proifle=x", "--profile?" },
+	};
+	struct command_line c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		PARSE(&c, cases[i].word, "5", "true");
+		assert_non_null(strstr(c.e.msg, cases[i].full));
+		assert_refused(&c, cases[i].word);
+	}
+	PARSE(&c, "--zzzzzz", "true");
+	assert_null(strstr(c.e.msg, "did you mean"));
+	assert_refused(&c, "--zzzzzz");
+}
+
+static void test_run_word(void **state)
 {
 	struct command_line c;
 
 	(void)state;
-	PARSE(&c, "--allow-d", "a.example", "--allow-a=192.0.2.7", "--gr", "5",
-	      "--us=u", "--lo", "l", "--verb", "--qu", "--dry", "true");
+	PARSE(&c, "run", "--allow-domain", "a.example", "--", "run", "x");
 	ASSERT_GOOD(&c);
-	assert_int_equal(allowlist_n_domains(c.o.allow), 1);
-	assert_int_equal(allowlist_n_networks(c.o.allow), 1);
-	assert_int_equal(c.o.grace_sec, 5);
-	assert_string_equal(c.o.user, "u");
-	assert_int_equal(c.o.verbose, 1);
+	ENTRIES(&c, KEY_NET_ALLOW_DOMAIN, "a.example");
+	assert_string_equal(c.o.command[0], "run");
+	assert_string_equal(c.o.command[1], "x");
+	options_done(&c.o);
+
+	/* Only the first word of all. */
+	PARSE(&c, "-q", "run");
+	ASSERT_GOOD(&c);
+	assert_string_equal(c.o.command[0], "run");
+	options_done(&c.o);
+	PARSE(&c, "--", "profile");
+	ASSERT_GOOD(&c);
+	assert_int_equal(c.o.action, ACTION_RUN);
+	assert_string_equal(c.o.command[0], "profile");
+	options_done(&c.o);
+	PARSE(&c, "run");
+	assert_refused(&c, "no command given");
+
+	PARSE(&c, "profile", "--no-such");
+	ASSERT_GOOD(&c);
+	assert_int_equal(c.o.action, ACTION_PROFILE);
+	options_done(&c.o);
+}
+
+static void test_profile(void **state)
+{
+	struct command_line c;
+
+	(void)state;
+	PARSE(&c, "--profile", "schedar", "--extends", "a,b", "--extends=c");
+	ASSERT_GOOD(&c);
+	assert_string_equal(c.o.profile, "schedar");
+	assert_null(c.o.command); /* the profile may bring it */
+	assert_int_equal(c.o.extends.n, 3);
+	assert_string_equal(c.o.extends.items[1], "b");
+	assert_string_equal(c.o.extends.items[2], "c");
+	assert_null(c.o.extends.items[3]);
+	options_done(&c.o);
+
+	PARSE(&c, "-pci", "-q", "true");
+	ASSERT_GOOD(&c);
+	assert_string_equal(c.o.profile, "ci");
 	assert_true(c.o.quiet);
 	options_done(&c.o);
 
-	PARSE(&c, "--allow", "a.example", "true");
-	assert_refused(&c, "--allow");
-	PARSE(&c, "--ver", "true"); /* verbose, version */
-	assert_refused(&c, "--ver");
+	assert_int_equal(setenv("EGRESS_RUN_PROFILE", "ci", 1), 0);
+	PARSE(&c, "true");
+	ASSERT_GOOD(&c);
+	assert_string_equal(c.o.profile, "ci");
+	options_done(&c.o);
+	PARSE(&c, "-p", "other", "true");
+	ASSERT_GOOD(&c);
+	assert_string_equal(c.o.profile, "other");
+	options_done(&c.o);
+	PARSE(&c, "--profile=", "true"); /* none, whatever is exported */
+	ASSERT_GOOD(&c);
+	assert_null(c.o.profile);
+	options_done(&c.o);
+	assert_int_equal(setenv("EGRESS_RUN_PROFILE", "", 1), 0);
+	PARSE(&c, "true");
+	ASSERT_GOOD(&c);
+	assert_null(c.o.profile);
+	options_done(&c.o);
+	assert_int_equal(unsetenv("EGRESS_RUN_PROFILE"), 0);
+}
+
+/* Every option that becomes an entry, with its aliases. */
+static void test_entries(void **state)
+{
+	static const struct {
+		const char *word;
+		enum profile_key key;
+	} cases[] = {
+		{ "-a", KEY_FS_ALLOW },
+		{ "--allow", KEY_FS_ALLOW },
+		{ "-r", KEY_FS_READ },
+		{ "--read", KEY_FS_READ },
+		{ "-w", KEY_FS_WRITE },
+		{ "--write", KEY_FS_WRITE },
+		{ "--allow-file", KEY_FS_ALLOW_FILE },
+		{ "--read-file", KEY_FS_READ_FILE },
+		{ "--write-file", KEY_FS_WRITE_FILE },
+		{ "--allow-unix-socket", KEY_FS_UNIX_SOCKET },
+		{ "--allow-unix-socket-bind", KEY_FS_UNIX_SOCKET_BIND },
+		{ "--allow-unix-socket-dir", KEY_FS_UNIX_SOCKET_DIR },
+		{ "--allow-unix-socket-dir-bind", KEY_FS_UNIX_SOCKET_DIR_BIND },
+		{ "--allow-unix-socket-subtree", KEY_FS_UNIX_SOCKET_SUBTREE },
+		{ "--allow-unix-socket-subtree-bind",
+		  KEY_FS_UNIX_SOCKET_SUBTREE_BIND },
+		{ "--bypass-protection", KEY_FS_BYPASS_PROTECTION },
+		{ "--override-deny", KEY_FS_BYPASS_PROTECTION },
+		{ "--allow-domain", KEY_NET_ALLOW_DOMAIN },
+		{ "--allow-proxy", KEY_NET_ALLOW_DOMAIN },
+		{ "--proxy-allow", KEY_NET_ALLOW_DOMAIN },
+		{ "--deny-domain", KEY_NET_DENY_DOMAIN },
+		{ "--allow-command", KEY_COMMANDS_ALLOW },
+		{ "--block-command", KEY_COMMANDS_DENY },
+	};
+	struct command_line c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		/* A comma is part of a path. */
+		bool is_path = cases[i].key >= KEY_FS_ALLOW &&
+			       cases[i].key <= KEY_FS_BYPASS_PROTECTION;
+		const char *first = is_path ? "/a,b" : "a.example";
+
+		PARSE(&c, cases[i].word, first, cases[i].word, "x.example",
+		      "true");
+		ASSERT_GOOD(&c);
+		ENTRIES(&c, cases[i].key, first, "x.example");
+		for (int k = 0; k < KEY__COUNT; k++)
+			assert_true(k == (int)cases[i].key ||
+				    c.o.flags->field[k].n == 0);
+		options_done(&c.o);
+		if (is_path) {
+			PARSE(&c, cases[i].word, "", "true");
+			assert_refused(&c, "empty");
+		}
+	}
+	PARSE(&c, "--network-profile", "minimal", "--network-profile=developer",
+	      "--workdir", "/w", "--allow-net", "--require-credentials",
+	      "--no-diagnostics", "true");
+	ASSERT_GOOD(&c);
+	ENTRIES(&c, KEY_NET_PROFILE, "developer");
+	assert_string_equal(c.o.workdir, "/w");
+	assert_true(c.o.allow_net && c.o.require_credentials && c.o.no_summary);
+	options_done(&c.o);
+}
+
+static void test_credentials(void **state)
+{
+	struct command_line c;
+
+	(void)state;
+	PARSE(&c, "--env-credential", "github_token,b", "--env-credential-map",
+	      "env://TOKEN", "GH_TOKEN", "--env-credential-map=x", "Y", "true");
+	ASSERT_GOOD(&c);
+	ENTRIES(&c, KEY_ENV_CREDENTIALS, "github_token=GITHUB_TOKEN", "b=B",
+		"env://TOKEN=GH_TOKEN", "x=Y");
+	options_done(&c.o);
+	PARSE(&c, "--env-credential", "a,op://v/i/f", "true");
+	assert_refused(&c, "--env-credential-map 'op://v/i/f'");
+	PARSE(&c, "--env-credential", "a,,b", "true");
+	assert_refused(&c, "empty");
+	PARSE(&c, "--env-credential-map", "x");
+	assert_refused(&c, "missing");
+}
+
+static void test_block_net(void **state)
+{
+	static const char *const rivals[][2] = {
+		{ "--allow-domain=a.example", "--allow-domain" },
+		{ "--allow-address=192.0.2.7", "--allow-address" },
+		{ "--network-profile=minimal", "--network-profile" },
+		{ "--allow-net", "--allow-net" },
+	};
+	struct command_line c;
+
+	(void)state;
+	PARSE(&c, "--block-net", "--net-block", "true");
+	ASSERT_GOOD(&c);
+	ENTRIES(&c, KEY_NET_BLOCK, "true");
+	options_done(&c.o);
+	for (size_t i = 0; i < sizeof(rivals) / sizeof(rivals[0]); i++) {
+		PARSE(&c, "--block-net", rivals[i][0], "true");
+		assert_non_null(strstr(c.e.msg, rivals[i][1]));
+		assert_refused(&c, "contradictory");
+	}
+}
+
+/* nono's options: each is taken with a reason, or refused with one. */
+static void test_foreign(void **state)
+{
+	struct command_line c;
+
+	(void)state;
+	for (const struct flag *f = run_flags; f->name; f++) {
+		char word[64];
+
+		if (f->id != FLAG_IGNORED && f->id != FLAG_REFUSED)
+			continue;
+		assert_true(strlen(f->text) > 10);
+		assert_true(snprintf(word, sizeof(word), "--%s", f->name) <
+			    (int)sizeof(word));
+		if (f->id == FLAG_REFUSED) {
+			PARSE(&c, word);
+			assert_non_null(strstr(c.e.msg, f->text));
+			assert_refused(&c, "not in egress-run");
+			PARSE(&c, word, "value", "--", "true");
+			assert_refused(&c, word);
+		} else {
+			PARSE(&c, word, f->n_values > 0 ? "value" : "true",
+			      "true");
+			ASSERT_GOOD(&c);
+			assert_int_equal(c.o.ignored.n, 1);
+			assert_non_null(strstr(c.o.ignored.items[0], f->text));
+			options_done(&c.o);
+		}
+	}
+	PARSE(&c, "-c", "manifest.json", "true");
+	assert_refused(&c, "--config");
+	PARSE(&c, "-s", "--no-rollback", "--no-audit", "--allow-cwd", "true");
+	ASSERT_GOOD(&c);
+	assert_true(c.o.quiet);
+	assert_int_equal(c.o.ignored.n, 3);
+	assert_string_equal(c.o.command[0], "true");
+	options_done(&c.o);
+}
+
+/* No name or letter twice; aliases name an option that there is. */
+static void test_table(void **state)
+{
+	(void)state;
+	for (const struct flag *f = run_flags; f->name; f++) {
+		for (const struct flag *g = f + 1; g->name; g++) {
+			assert_string_not_equal(f->name, g->name);
+			assert_true(!f->letter || f->letter != g->letter);
+		}
+		if (f->text && f->id != FLAG_IGNORED && f->id != FLAG_REFUSED) {
+			const struct flag *g = run_flags;
+
+			while (g->name && strcmp(g->name, f->text) != 0)
+				g++;
+			assert_non_null(g->name);
+			assert_int_equal(g->id, f->id);
+			assert_int_equal(g->key, f->key);
+		}
+	}
 }
 
 static void test_missing_values(void **state)
 {
-	static const char *const words[] = { "--allow-domain",
-					     "--allow-address", "--user",
-					     "--log", "--grace" };
+	static const char *const words[] = {
+		"--allow-domain", "--allow-address", "--user",	  "--log",
+		"--grace",	  "--profile",	     "--workdir", "--allow",
+	};
 	struct command_line c;
 
 	(void)state;
@@ -280,6 +558,13 @@ static void test_bad_values(void **state)
 		PARSE(&c, "--grace", grace[i], "true");
 		assert_refused(&c, "0 to 86400");
 	}
+	PARSE(&c, "--deny-domain", "a b", "true");
+	assert_refused(&c, "a b");
+	PARSE(&c, "--allow-domain", "https://github.com/org/**", "true");
+	assert_refused(&c, "https://github.com/org/**");
+	PARSE(&c, "--allow-domain", "github", "true"); /* a group */
+	ASSERT_GOOD(&c);
+	options_done(&c.o);
 	PARSE(&c, "--allow-domain", "*.com", "true");
 	assert_refused(&c, "*.com");
 	PARSE(&c, "--allow-domain", "", "true");
@@ -294,10 +579,8 @@ static void test_bad_values(void **state)
 
 static bool is_option(const char *word, size_t len)
 {
-	const char *name;
-
-	for (size_t i = 0; (name = options_name(i)); i++)
-		if (strlen(name) == len && memcmp(name, word, len) == 0)
+	for (const struct flag *f = run_flags; f->name; f++)
+		if (strlen(f->name) == len && memcmp(f->name, word, len) == 0)
 			return true;
 	return false;
 }
@@ -401,9 +684,7 @@ static void test_manual(void **state)
 	assert_non_null(strstr(synopsis, "Fl -allow-domain"));
 }
 
-/* Last, since a parse that ends inside of a group of letters leaves getopt()
- * in the middle of it: the message names what is wrong, and the next command
- * line starts afresh. */
+/* The message names what is wrong. */
 static void test_unknown(void **state)
 {
 	struct command_line c;
@@ -434,6 +715,13 @@ int main(void)
 		cmocka_unit_test(test_command),
 		cmocka_unit_test(test_no_command),
 		cmocka_unit_test(test_abbreviations),
+		cmocka_unit_test(test_run_word),
+		cmocka_unit_test(test_profile),
+		cmocka_unit_test(test_entries),
+		cmocka_unit_test(test_credentials),
+		cmocka_unit_test(test_block_net),
+		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_missing_values),
 		cmocka_unit_test(test_bad_values),
 		cmocka_unit_test(test_help_text),

@@ -52,7 +52,7 @@ static int setup(void **state)
 	fd = mkostemp(b->path, O_CLOEXEC);
 	if (fd < 0 || close(fd) < 0 || unlink(b->path) < 0)
 		return -1;
-	return report_new(&b->report, b->path, NULL);
+	return report_new(&b->report, b->path, NULL, NULL);
 }
 
 static int teardown(void **state)
@@ -196,11 +196,11 @@ static void test_connections(void **state)
 						 .bytes_down = 9 };
 
 	c.rule = "*.example";
-	report_connect(b->report, 1, &c, "a.example", 0, false);
+	report_connect(b->report, 1, &c, "a.example", 0, BLOCKED_NOT_ALLOWED);
 	c.via = ns_addr("203.0.113.6");
-	report_connect(b->report, 0, &c, "", ECONNREFUSED, false);
+	report_connect(b->report, 0, &c, "", ECONNREFUSED, BLOCKED_NOT_ALLOWED);
 	c = connection("2001:db8::5", "2001:db8::5");
-	report_connect(b->report, 0, &c, NULL, EPERM, false);
+	report_connect(b->report, 0, &c, NULL, EPERM, BLOCKED_NOT_ALLOWED);
 	report_close(b->report, &closed, &c.dst, 443, "a.example", 12);
 	assert_string_equal(
 		read_log(b),
@@ -283,7 +283,7 @@ static void test_file(void **state)
 	assert_int_equal(stat(b->path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	report_end(b->report, 0);
-	assert_int_equal(report_new(&second, b->path, &e), 0);
+	assert_int_equal(report_new(&second, b->path, NULL, &e), 0);
 	report_end(second, 1);
 	report_end(b->report, 2);
 	report_free(second);
@@ -292,10 +292,10 @@ static void test_file(void **state)
 	assert_non_null(strstr(b->text, "\"exit_status\": 1"));
 	assert_non_null(strstr(b->text, "\"exit_status\": 2"));
 
-	assert_int_equal(report_new(&second, "/no/such/folder/log", &e),
+	assert_int_equal(report_new(&second, "/no/such/folder/log", NULL, &e),
 			 -ENOENT);
 	assert_non_null(strstr(e.msg, "/no/such/folder/log"));
-	assert_int_equal(report_new(&second, "/tmp", &e), -EISDIR);
+	assert_int_equal(report_new(&second, "/tmp", NULL, &e), -EISDIR);
 }
 
 /* One warning, however many lines are lost, and their number at the end. */
@@ -307,7 +307,7 @@ static void test_disk_full(void **state)
 	const char *text;
 
 	catch_stderr(b);
-	assert_int_equal(report_new(&full, "/dev/full", NULL), 0);
+	assert_int_equal(report_new(&full, "/dev/full", NULL, NULL), 0);
 	for (int i = 0; i < 41; i++)
 		report_packet(full, &p, false, false);
 	report_end(full, 0);
@@ -364,14 +364,14 @@ static void test_summary(void **state)
 	struct connection c = connection("203.0.113.5", "203.0.113.5");
 	struct report *r;
 
-	assert_int_equal(report_new(&r, NULL, NULL), 0);
+	assert_int_equal(report_new(&r, NULL, NULL, NULL), 0);
 	catch_stderr(b);
 	ev = dns_event(DNS_VERDICT_DENY, "9.113.0.203.in-addr.arpa", 12);
 	report_dns(r, &ev, NULL);
 	ev = dns_event(DNS_VERDICT_ALLOW, "a.example", 1);
 	report_dns(r, &ev, "a.example");
 	report_packet(r, &p, true, false); /* HTTP/3 to an admitted address */
-	report_connect(r, 0, &c, NULL, ECONNREFUSED, false);
+	report_connect(r, 0, &c, NULL, ECONNREFUSED, BLOCKED_NOT_ALLOWED);
 	report_totals(r, 1, 0);
 	report_summary(r);
 	assert_string_equal(caught(b), "");
@@ -385,7 +385,7 @@ static void test_summary(void **state)
 	report_dns(r, &ev, "z.example");
 	report_packet(r, &p, false, false);
 	report_packet(r, &p, false, false);
-	report_connect(r, 0, &c, NULL, EPERM, true);
+	report_connect(r, 0, &c, NULL, EPERM, BLOCKED_OWN);
 	report_totals(r, 7, 1);
 	report_end(r, 0);
 	report_summary(r);
