@@ -19,14 +19,20 @@
 /* The kernel takes 128 KiB as one string of an environment. */
 #define VALUE_MAX (64u << 10)
 
-static int read_env(const struct reference *r, const struct identity *id,
+/* Who asks, and what the command may write. */
+struct asker {
+	const struct identity *id;
+	const struct grants *grants;
+};
+
+static int read_env(const struct reference *r, const struct asker *by,
 		    struct secret *ret, struct err *e)
 {
 	const char *value = getenv(r->first);
 	size_t len = value ? strlen(value) : 0;
 	int rc;
 
-	(void)id;
+	(void)by;
 	if (!value)
 		return err_set(e, ENOENT, "the variable %s is not set",
 			       r->first);
@@ -60,7 +66,7 @@ static int read_whole(int fd, struct secret *ret)
 	return -EFBIG;
 }
 
-static int read_file(const struct reference *r, const struct identity *id,
+static int read_file(const struct reference *r, const struct asker *by,
 		     struct secret *ret, struct err *e)
 {
 	/* A FIFO or a terminal must not block. */
@@ -69,7 +75,7 @@ static int read_file(const struct reference *r, const struct identity *id,
 	struct stat st;
 	int rc;
 
-	(void)id;
+	(void)by;
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_errno(e, errno, "open %s", r->first);
 	if (!S_ISREG(st.st_mode))
@@ -88,36 +94,34 @@ static int read_file(const struct reference *r, const struct identity *id,
 	return rc < 0 ? err_errno(e, -rc, "read %s", r->first) : 0;
 }
 
-static int read_keyring(const struct reference *r, const struct identity *id,
+static int read_keyring(const struct reference *r, const struct asker *by,
 			struct secret *ret, struct err *e)
 {
-	return keyring_read(r, id, VALUE_MAX, ret, e);
+	return keyring_read(r, by->id, VALUE_MAX, ret, e);
 }
 
-static int read_op(const struct reference *r, const struct identity *id,
+static int read_op(const struct reference *r, const struct asker *by,
 		   struct secret *ret, struct err *e)
 {
-	(void)id;
-	return vault_read_op(r, VALUE_MAX, ret, e);
+	return vault_read_op(r, by->grants, VALUE_MAX, ret, e);
 }
 
-static int read_bw(const struct reference *r, const struct identity *id,
+static int read_bw(const struct reference *r, const struct asker *by,
 		   struct secret *ret, struct err *e)
 {
-	(void)id;
-	return vault_read_bw(r, VALUE_MAX, ret, e);
+	return vault_read_bw(r, by->grants, VALUE_MAX, ret, e);
 }
 
-static int read_apple(const struct reference *r, const struct identity *id,
+static int read_apple(const struct reference *r, const struct asker *by,
 		      struct secret *ret, struct err *e)
 {
-	(void)id;
+	(void)by;
 	(void)ret;
 	return err_set(e, ENOTSUP, "'%s' is to be had on macOS only", r->text);
 }
 
 static int (*const readers[REFERENCE__COUNT])(const struct reference *r,
-					      const struct identity *id,
+					      const struct asker *by,
 					      struct secret *ret,
 					      struct err *e) = {
 	[REFERENCE_KEYRING] = read_keyring, [REFERENCE_ENV] = read_env,
@@ -164,7 +168,7 @@ int credentials_check(const struct profile *p, struct err *e)
 }
 
 /* Into env, with no copy left behind. */
-static int load_one(const struct entry *item, const struct identity *id,
+static int load_one(const struct entry *item, const struct asker *by,
 		    struct environment *env, struct err *e)
 {
 	cleanup_secret struct secret value = { 0 };
@@ -173,7 +177,7 @@ static int load_one(const struct entry *item, const struct identity *id,
 	int rc = reference_parse(item->key, &r, e);
 
 	if (rc == 0)
-		rc = readers[r.kind](&r, id, &value, e);
+		rc = readers[r.kind](&r, by, &value, e);
 	if (rc < 0)
 		return rc;
 	reference_describe(&r, what, sizeof(what));
@@ -189,20 +193,37 @@ static int load_one(const struct entry *item, const struct identity *id,
 	return rc;
 }
 
+/* Of two entries for one variable the last one stands. */
+static void mark_loaded(const struct field *f, size_t i, bool *loaded)
+{
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(f->items[k].text, f->items[i].text) == 0)
+			loaded[k] = false;
+	loaded[i] = true;
+}
+
 int credentials_load(const struct profile *p, const struct identity *id,
-		     bool require, struct environment *env, struct err *e)
+		     const struct grants *g, bool require,
+		     struct environment *env, bool *loaded, struct err *e)
 {
 	const struct field *f = &p->field[KEY_ENV_CREDENTIALS];
+	const struct asker by = { id, g };
 	int rc = credentials_check(p, e);
 
 	if (rc < 0)
 		return rc;
+	/* The caller's own value is not what the profile says it is. */
+	for (size_t i = 0; i < f->n; i++)
+		environment_unset(env, f->items[i].text);
 	for (size_t i = 0; i < f->n; i++) {
 		struct err why = { 0 };
 
-		rc = load_one(&f->items[i], id, env, &why);
-		if (rc == 0)
+		loaded[i] = false;
+		rc = load_one(&f->items[i], &by, env, &why);
+		if (rc == 0) {
+			mark_loaded(f, i, loaded);
 			continue;
+		}
 		if (rc == -ENOMEM || require)
 			return err_set(e, -rc, "%s is not set: %s",
 				       f->items[i].text, why.msg);

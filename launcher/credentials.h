@@ -11,16 +11,21 @@
 #include "common/err.h"
 #include "launcher/environment.h"
 #include "launcher/identity.h"
+#include "profiles/grants.h"
 #include "profiles/profile.h"
 
 /* Checks references and destination names of p without reading any secret.
  * Errors name the place of the entry. */
 int credentials_check(const struct profile *p, struct err *e);
 
-/* Reads each secret into env.  One that cannot be had is a warning which
- * names the command that stores it; with require it is the error. */
+/* Reads each secret into env; an inherited variable of the name is taken away
+ * first.  One that cannot be had is a warning which names the command that
+ * stores it; with require it is the error.  g: what the command may write, so
+ * that no program from there is asked.  loaded[i] tells whether the value in
+ * env is from entry i. */
 int credentials_load(const struct profile *p, const struct identity *id,
-		     bool require, struct environment *env, struct err *e);
+		     const struct grants *g, bool require,
+		     struct environment *env, bool *loaded, struct err *e);
 
 /* "the keyring entry 'github_token'", for --dry-run and the manual's words;
  * never a value. */

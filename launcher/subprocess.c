@@ -63,7 +63,7 @@ static int confine(int null, int out, int err, pid_t parent)
 	return 0;
 }
 
-/* execvpe() does not change the words, whatever its type says. */
+/* execve() does not change the words, whatever its type says. */
 static char *const *words(const char *const *argv)
 {
 	char *const *ret;
@@ -79,7 +79,9 @@ __attribute__((noreturn)) static void child_main(const struct subprocess *s,
 	if (confine(null, ends[OUT], ends[ERR], parent) == 0) {
 		if (!s->argv)
 			_exit(s->run(s->arg));
-		(void)execvpe(s->argv[0], words(s->argv), s->envp);
+		/* Never by PATH: see searchpath.h. */
+		(void)execve(s->path ? s->path : s->argv[0], words(s->argv),
+			     s->envp);
 	}
 	(void)!write(failed, &errno, sizeof(errno));
 	_exit(127);

@@ -17,7 +17,8 @@
 
 struct subprocess {
 	const char *name; /* for messages */
-	/* A program: argv[0] is its path, or a name that PATH finds. */
+	/* A program; path: absolute, NULL if argv[0] is it. */
+	const char *path;
 	const char *const *argv;
 	char *const *envp;
 	/* Or a function of ours, which writes to standard output and returns

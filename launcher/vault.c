@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/arena.h"
+#include "launcher/searchpath.h"
 #include "launcher/subprocess.h"
 #include "profiles/json.h"
 
@@ -15,16 +16,35 @@
 
 enum { FIELD_FOUND, FIELD_NOT_THERE, FIELD_NOT_JSON };
 
-static int ask(const struct subprocess *s, const char *remedy, size_t max,
+/* s: without path and envp. */
+static int run(struct subprocess *s, const struct grants *g, size_t max,
+	       struct secret *ret, struct subprocess_end *end, struct err *e)
+{
+	struct arena a = { 0 };
+	struct searchpath found;
+	int rc = searchpath_find(&a, s->name, g, &found, e);
+
+	if (rc == 0) {
+		s->path = found.program;
+		s->envp = found.envp;
+		rc = subprocess_run(s, max, ret, end, e);
+	}
+	arena_free(&a);
+	return rc;
+}
+
+struct call {
+	struct subprocess s;
+	const char *remedy;
+};
+
+static int ask(struct call *c, const struct grants *g, size_t max,
 	       struct secret *ret, struct err *e)
 {
-	struct subprocess_end end;
-	int rc = subprocess_run(s, max, ret, &end, e);
+	struct subprocess_end end = { 0 };
+	const struct subprocess *s = &c->s;
+	int rc = run(&c->s, g, max, ret, &end, e);
 
-	if (rc == -ENOENT)
-		return err_set(e, ENOENT,
-			       "'%s' is not installed or not in PATH",
-			       s->argv[0]);
 	if (rc < 0)
 		return rc;
 	/* bw ends with 0 when it cannot ask for the master password. */
@@ -33,21 +53,22 @@ static int ask(const struct subprocess *s, const char *remedy, size_t max,
 		return 0;
 	secret_free(ret);
 	return err_set(e, EIO, "'%s %s' failed%s%s; %s", s->argv[0], s->argv[1],
-		       end.said[0] ? ": " : "", end.said, remedy);
+		       end.said[0] ? ": " : "", end.said, c->remedy);
 }
 
-int vault_read_op(const struct reference *r, size_t max, struct secret *ret,
-		  struct err *e)
+int vault_read_op(const struct reference *r, const struct grants *g, size_t max,
+		  struct secret *ret, struct err *e)
 {
 	const char *const argv[] = { "op", "read", "--", r->first, NULL };
-	const struct subprocess s = {
-		.name = "op",
-		.argv = argv,
-		.envp = environ,
-		.timeout_s = TIMEOUT_S,
-		.waiting = "waiting for 1Password; is it asking for something?",
+	struct call c = {
+		.s = { .name = "op",
+		       .argv = argv,
+		       .timeout_s = TIMEOUT_S,
+		       .waiting = "waiting for 1Password; is it asking for "
+				  "something?" },
+		.remedy = "are you signed in ('op signin')?",
 	};
-	int rc = ask(&s, "are you signed in ('op signin')?", max, ret, e);
+	int rc = ask(&c, g, max, ret, e);
 
 	if (rc == 0)
 		secret_chomp(ret);
@@ -135,7 +156,7 @@ static int extract(const struct secret *item, const struct reference *r,
 		.arg = &q,
 		.timeout_s = TIMEOUT_S,
 	};
-	struct subprocess_end end;
+	struct subprocess_end end = { 0 };
 	int rc = subprocess_run(&s, max, ret, &end, e);
 
 	if (rc < 0)
@@ -150,25 +171,23 @@ static int extract(const struct secret *item, const struct reference *r,
 	return err_set(e, EIO, "the answer of 'bw get item' is not JSON");
 }
 
-int vault_read_bw(const struct reference *r, size_t max, struct secret *ret,
-		  struct err *e)
+int vault_read_bw(const struct reference *r, const struct grants *g, size_t max,
+		  struct secret *ret, struct err *e)
 {
 	const char *const argv[] = {
 		"bw", "get",	r->second[0] ? "item" : "password",
 		"--", r->first, NULL
 	};
-	const struct subprocess s = {
-		.name = "bw",
-		.argv = argv,
-		.envp = environ,
-		.timeout_s = TIMEOUT_S,
-		.waiting = "waiting for Bitwarden",
+	struct call c = {
+		.s = { .name = "bw",
+		       .argv = argv,
+		       .timeout_s = TIMEOUT_S,
+		       .waiting = "waiting for Bitwarden" },
+		.remedy = "is the vault unlocked ('bw unlock', then export "
+			  "BW_SESSION)?",
 	};
 	cleanup_secret struct secret answer = { 0 };
-	int rc = ask(&s,
-		     "is the vault unlocked ('bw unlock', then export "
-		     "BW_SESSION)?",
-		     r->second[0] ? ITEM_MAX : max, &answer, e);
+	int rc = ask(&c, g, r->second[0] ? ITEM_MAX : max, &answer, e);
 
 	if (rc < 0)
 		return rc;

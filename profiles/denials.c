@@ -61,6 +61,7 @@ static int read_protected(struct granting *w)
 	static const char *const folders[] = {
 		"$XDG_CONFIG_HOME/egress-run",
 		"$XDG_CONFIG_HOME/nono/profiles",
+		"$XDG_STATE_HOME/egress-run",
 		"/etc/egress-run",
 	};
 	struct grants *g = w->grants;

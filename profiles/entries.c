@@ -10,8 +10,11 @@
 #include "profiles/json.h"
 
 /* Up to here a look at every entry is faster than a table. */
-#define FEW	  24
+#define FEW	  16
 #define SLOTS_MIN 256
+
+#define HASH_BASIS 0xcbf29ce484222325U
+#define HASH_PRIME 0x100000001b3U
 
 static bool by_name(enum key_merge merge)
 {
@@ -30,9 +33,11 @@ static bool same_members(const struct json *a, const struct json *b)
 	if (a->n != b->n)
 		return false;
 	for (size_t i = 0; i < a->n; i++) {
-		const struct json *other =
-			a->type == JSON_OBJECT ? json_get(b, a->items[i].key)
-					       : &b->items[i];
+		const struct json *other = &b->items[i];
+
+		if (a->type == JSON_OBJECT &&
+		    strcmp(a->items[i].key, other->key) != 0)
+			other = json_get(b, a->items[i].key);
 
 		if (!other || !same_json(&a->items[i], other))
 			return false;
@@ -79,16 +84,60 @@ static bool same_entry(enum key_merge merge, const struct entry *a,
 	       same_json(a->value, b->value) && same_weight(&a->from, &b->from);
 }
 
-/* FNV-1a of what same_entry() compares; case is folded for all rules. */
-static size_t hash_entry(enum key_merge merge, const struct entry *item)
+/* FNV-1a; case is folded for all rules. */
+static uint64_t hash_text(uint64_t hash, const char *text)
 {
-	const char *text = by_name(merge) ? item->key : item->text;
-	uint64_t hash = 0xcbf29ce484222325U;
-
 	for (; text && *text; text++) {
 		hash ^= (unsigned char)tolower((unsigned char)*text);
-		hash *= 0x100000001b3U;
+		hash *= HASH_PRIME;
 	}
+	return hash;
+}
+
+/* By value, as a number may be spelt in many ways; 0 and -0 are one. */
+static uint64_t hash_number(double number)
+{
+	uint64_t bits;
+
+	number += 0.0;
+	memcpy(&bits, &number, sizeof(bits));
+	bits *= HASH_PRIME;
+	return bits ^ bits >> 32;
+}
+
+static uint64_t hash_json(const struct json *v)
+{
+	uint64_t hash = HASH_BASIS + (unsigned)v->type;
+
+	if (v->type == JSON_NUMBER)
+		return hash_number(v->number);
+	if (v->type == JSON_STRING)
+		return hash_text(hash, v->string);
+	if (v->type == JSON_BOOL)
+		return hash + (v->boolean ? HASH_PRIME : 0);
+	for (size_t i = 0; i < v->n; i++) {
+		const struct json *m = &v->items[i];
+
+		/* The order of members does not matter, so it is a sum. */
+		if (v->type == JSON_OBJECT)
+			hash += hash_text(hash_json(m), m->key);
+		else
+			hash = (hash ^ hash_json(m)) * HASH_PRIME;
+	}
+	return hash;
+}
+
+/* Of what same_entry() compares. */
+static size_t hash_entry(enum key_merge merge, const struct entry *item)
+{
+	uint64_t hash = HASH_BASIS;
+
+	if (by_name(merge))
+		hash = hash_text(hash, item->key);
+	else if (item->text || !item->value)
+		hash = hash_text(hash, item->text);
+	else
+		hash = hash_text(hash_json(item->value), item->key);
 	return (size_t)(hash ^ hash >> 32);
 }
 
@@ -221,17 +270,18 @@ static int add_again(struct entries *l, struct entry *old,
 
 int entries_add(struct entries *l, const struct entry *item)
 {
-	struct entry *old = entries_find(l, item);
+	struct entry *old;
 	size_t slot = 0;
-	int rc;
+	int rc = 0;
 
+	/* First, since it may be that there are many and no new one comes. */
+	if (l->field->n >= FEW && l->field->n * 2 >= l->n_slots)
+		rc = grow_slots(l);
+	if (rc < 0)
+		return rc;
+	old = entries_find(l, item);
 	if (old)
 		return add_again(l, old, item);
-	if (l->field->n >= FEW && l->field->n * 2 >= l->n_slots) {
-		rc = grow_slots(l);
-		if (rc < 0)
-			return rc;
-	}
 	if (l->slots)
 		slot = find_slot(l, item);
 	rc = profile_append(l->arena, l->field, item);

@@ -23,8 +23,6 @@ struct glob_walk {
 	struct err *err;
 	struct glob_parts parts;
 	struct glob_matches *found;
-	size_t first; /* of this call in found */
-	size_t visits;
 };
 
 /* Where the walk is. */
@@ -71,8 +69,9 @@ static int add_match(struct glob_walk *w, const struct place *p)
 	struct glob_matches *f = w->found;
 	struct place *items;
 
-	if (f->n - w->first >= GLOB_MATCHES_MAX)
-		return too_much(w, "more than 100000 paths match");
+	if (++w->glob->budget->matches > GLOB_MATCHES_MAX)
+		return too_much(w, "more than 100000 paths match the patterns "
+				   "so far");
 	items = arena_grow(w->arena, f->items, f->n, &f->room, sizeof(*items));
 	if (!items)
 		return no_memory(w);
@@ -84,6 +83,14 @@ static int add_match(struct glob_walk *w, const struct place *p)
 static char *join(struct arena *a, const char *dir, const char *name)
 {
 	return arena_printf(a, "%s/%s", dir[1] ? dir : "", name);
+}
+
+static int count_visit(const struct glob_walk *w)
+{
+	if (++w->glob->budget->visits > GLOB_VISITS_MAX)
+		return too_much(w, "more than 5000000 files would be "
+				   "looked at for the patterns so far");
+	return 0;
 }
 
 /* A folder that is there and cannot be looked into. */
@@ -135,11 +142,10 @@ static int visit(struct glob_walk *w, const struct folder *f, int dir,
 	uint64_t next = glob_parts_advance(&w->parts, f->next, name, &deep);
 	struct place p = { 0 };
 	bool link;
-	int rc;
+	int rc = count_visit(w);
 
-	if (++w->visits > GLOB_VISITS_MAX)
-		return too_much(w, "more than 5000000 files would be "
-				   "looked at");
+	if (rc < 0)
+		return rc;
 	if (!(next | deep) || (!(next & match) && type != DT_DIR &&
 			       type != DT_LNK && type != DT_UNKNOWN))
 		return 0;
@@ -164,6 +170,18 @@ static int visit(struct glob_walk *w, const struct folder *f, int dir,
 	return below.next ? walk_folder(w, &below) : 0;
 }
 
+/* By errno of readdir(3).  Some folders of /proc open for those who must not
+ * list them. */
+static int end_of_list(struct glob_walk *w, const struct folder *f)
+{
+	if (errno == EACCES || errno == EPERM)
+		return cannot_list(w, f);
+	/* ENOENT: a folder of /proc that went away. */
+	return errno && errno != ENOENT
+		       ? err_errno(w->err, errno, "\"%s\"", f->path)
+		       : 0;
+}
+
 static int list_folder(struct glob_walk *w, const struct folder *f, DIR *d)
 {
 	for (;;) {
@@ -173,11 +191,7 @@ static int list_folder(struct glob_walk *w, const struct folder *f, DIR *d)
 		errno = 0;
 		entry = readdir(d);
 		if (!entry)
-			/* ENOENT: a folder of /proc that went away. */
-			return errno && errno != ENOENT
-				       ? err_errno(w->err, errno, "\"%s\"",
-						   f->path)
-				       : 0;
+			return end_of_list(w, f);
 		if (strcmp(entry->d_name, ".") == 0 ||
 		    strcmp(entry->d_name, "..") == 0)
 			continue;
@@ -202,8 +216,10 @@ static int walk_folder(struct glob_walk *w, const struct folder *f)
 	cleanup_fd int fd = -1;
 	struct glob_part plain;
 	DIR *d;
-	int rc;
+	int rc = count_visit(w);
 
+	if (rc < 0)
+		return rc;
 	if (f->depth > GLOB_DEPTH_MAX)
 		return too_much(w, "more than 128 folders deep");
 	if (only_plain(w, f, &plain)) {
@@ -237,9 +253,8 @@ static int by_path(const void *a, const void *b)
 int glob_expand(const struct glob *g, struct arena *a, struct glob_matches *ret,
 		struct err *e)
 {
-	struct glob_walk w = {
-		.glob = g, .arena = a, .err = e, .found = ret, .first = ret->n
-	};
+	struct glob_walk w = { .glob = g, .arena = a, .err = e, .found = ret };
+	size_t first = ret->n;
 	struct folder top = { 0 };
 	struct place root;
 	int rc = glob_parts_parse(g->pattern, &w.parts, e);
@@ -257,8 +272,8 @@ int glob_expand(const struct glob *g, struct arena *a, struct glob_matches *ret,
 	rc = walk_folder(&w, &top);
 	if (rc < 0)
 		return rc;
-	if (ret->n > w.first)
-		qsort(ret->items + w.first, ret->n - w.first,
-		      sizeof(*ret->items), by_path);
+	if (ret->n > first)
+		qsort(ret->items + first, ret->n - first, sizeof(*ret->items),
+		      by_path);
 	return 0;
 }

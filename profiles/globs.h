@@ -15,8 +15,9 @@
 #include "common/err.h"
 #include "profiles/paths.h"
 
+/* Of all patterns of one run. */
 #define GLOB_MATCHES_MAX 100000
-#define GLOB_VISITS_MAX	 5000000 /* entries of folders looked at */
+#define GLOB_VISITS_MAX	 5000000 /* folders opened and entries looked at */
 #define GLOB_DEPTH_MAX	 128	 /* folders below the root */
 
 struct glob_matches {
@@ -24,7 +25,14 @@ struct glob_matches {
 	size_t n, room;
 };
 
+/* What was spent; zero in the beginning. */
+struct glob_budget {
+	size_t matches;
+	size_t visits;
+};
+
 struct glob {
+	struct glob_budget *budget;
 	const char *root;    /* the plain part: an absolute path */
 	const char *pattern; /* the rest, from the first component with "*" */
 	/* A folder that matches stands for all below it: only links are

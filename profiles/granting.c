@@ -90,20 +90,43 @@ static int expand(struct granting *w, const struct entry_places *x,
 static int absolute(struct granting *w, const struct entry_places *x,
 		    const char *text, const char **ret)
 {
-	bool deny = x->key == KEY_FS_DENY;
 	int rc = expand(w, x, text, ret);
 
 	if (rc < 0 || (*ret)[0] == '/')
 		return rc;
 	/* Else anybody could make a folder "$NAME" in the working directory
 	 * for the next run. */
+	if ((*ret)[0] == '$' && x->key == KEY_FS_DENY)
+		return granting_fail(w, x->key, x->entry,
+				     "\"%s\" begins with a variable that is "
+				     "not set, so nothing would be denied: set "
+				     "it, or write the path",
+				     x->entry->text);
 	if ((*ret)[0] == '$') {
 		*ret = NULL;
-		return granting_skip(w, x->entry, x->entry->text, deny,
+		return granting_skip(w, x->entry, x->entry->text, false,
 				     "begins with a variable that is not set");
 	}
 	*ret = arena_printf(w->arena, "%s/%s", w->vars->workdir, *ret);
 	return *ret ? 0 : granting_no_memory(w);
+}
+
+/* A grant that is lost shows soon.  A denial that is lost does not, nor does
+ * what opens one. */
+static int check_wildcards(struct granting *w, const struct entry_places *x,
+			   const struct place *p)
+{
+	bool strict =
+		x->key == KEY_FS_DENY || x->key == KEY_FS_BYPASS_PROTECTION;
+
+	if (!strict || (p->error != ENOENT && p->error != ENOTDIR) ||
+	    !strpbrk(x->entry->text, "?["))
+		return 0;
+	return granting_fail(w, x->key, x->entry,
+			     "\"%s\" does not exist, and ? and [ are no "
+			     "patterns: write * for any text within one name, "
+			     "** for any number of folders",
+			     x->entry->text);
 }
 
 static int expand_plain(struct granting *w, struct entry_places *x)
@@ -119,7 +142,7 @@ static int expand_plain(struct granting *w, struct entry_places *x)
 		return granting_no_memory(w);
 	m->n = 1;
 	m->room = 1;
-	return 0;
+	return check_wildcards(w, x, m->items);
 }
 
 static size_t count_stars(const char *s)
@@ -137,7 +160,8 @@ static int expand_pattern(struct granting *w, unsigned flags,
 {
 	const char *text = x->entry->text;
 	size_t split = glob_split(text);
-	struct glob g = { .covers = flags & EXPAND_COVERS,
+	struct glob g = { .budget = &w->budget,
+			  .covers = flags & EXPAND_COVERS,
 			  .unlistable = flags & EXPAND_UNLISTABLE };
 	const char *front = arena_copy(w->arena, text, split);
 	struct err inner = { 0 };
@@ -159,6 +183,9 @@ static int expand_pattern(struct granting *w, unsigned flags,
 	if (path_resolve(w->arena, g.root, &root) < 0)
 		return granting_no_memory(w);
 	x->root = root.resolved;
+	rc = check_wildcards(w, x, &root);
+	if (rc < 0)
+		return rc;
 	if (count_stars(g.pattern) != count_stars(text))
 		return granting_fail(w, x->key, x->entry,
 				     "\"%s\": the value of a variable behind "

@@ -28,6 +28,7 @@ struct granting {
 	const char *home;    /* resolved */
 	const char *workdir; /* resolved */
 	unsigned level;	     /* of workdir.access */
+	struct glob_budget budget;
 };
 
 /* An entry and what it leads to. */

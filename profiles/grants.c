@@ -33,6 +33,20 @@ static const char *folder_word(enum profile_key key)
 				    : "write";
 }
 
+static int add_absent(struct granting *w, const struct place *p)
+{
+	struct grants *g = w->grants;
+	struct absent_file *absent =
+		arena_grow(w->arena, g->absent, g->n_absent, &g->absent_room,
+			   sizeof(*absent));
+
+	if (!absent)
+		return -ENOMEM;
+	g->absent = absent;
+	absent[g->n_absent++] = (struct absent_file) { p->path, p->resolved };
+	return 0;
+}
+
 /* A pattern passes over what its list is not for and what leads out. */
 static int add_match(struct granting *w, const struct list *l,
 		     const struct entry_places *x, const struct place *p)
@@ -48,6 +62,9 @@ static int add_match(struct granting *w, const struct list *l,
 		.from = item->from,
 	};
 
+	if (p->error == ENOENT && l->files && !x->pattern &&
+	    l->access == (ACCESS_READ | ACCESS_WRITE) && add_absent(w, p) < 0)
+		return granting_no_memory(w);
 	if (p->error)
 		return granting_skip(w, item, x->pattern ? p->path : item->text,
 				     false, granting_why(w, p));

@@ -90,11 +90,20 @@ struct skipped {
 	struct origin from;
 };
 
+/* A file granted by name for reading and writing that is not there yet: the
+ * command may create it. */
+struct absent_file {
+	const char *path;
+	const char *resolved;
+};
+
 struct grants {
 	struct grant *items;
 	size_t n, room;
 	struct denial *denials;
 	size_t n_denials, denials_room;
+	struct absent_file *absent;
+	size_t n_absent, absent_room;
 	struct protected_path *protected;
 	size_t n_protected, protected_room;
 	struct skipped *skipped;

@@ -192,7 +192,8 @@ static int add_up(const struct groups *g, struct arena *a,
 	return sum_up(a, groups, list->n, *ret, e);
 }
 
-/* A misspelt name here would leave the group in silently. */
+/* A misspelt name here would leave the group in silently.  The first is enough
+ * to look at the list. */
 static int note_unknown(const struct groups *g, struct arena *a,
 			const struct field *exclude, struct profile *p,
 			struct err *e)
@@ -204,13 +205,15 @@ static int note_unknown(const struct groups *g, struct arena *a,
 		if (find(g, item->text))
 			continue;
 		near = near_group(g, item->text);
-		if (profile_note(a, p,
-				 "%s: groups.exclude names a group that does "
-				 "not exist: '%s'%s%s%s",
-				 origin_text(a, &item->from), item->text,
-				 near ? "; did you mean '" : "",
-				 near ? near : "", near ? "'?" : ""))
-			return no_memory(e);
+		return profile_note(
+			       a, p,
+			       "%s: groups.exclude names a group that does "
+			       "not exist: '%s'%s%s%s",
+			       origin_text(a, &item->from), item->text,
+			       near ? "; did you mean '" : "", near ? near : "",
+			       near ? "'?" : "")
+			       ? no_memory(e)
+			       : 0;
 	}
 	return 0;
 }

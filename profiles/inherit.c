@@ -18,6 +18,7 @@ struct layers {
 struct resolver {
 	const struct loader *loader;
 	unsigned n_files;
+	size_t n_bytes;
 };
 
 int inherit_decode(const struct loader *l, const struct library_file *file,
@@ -86,6 +87,14 @@ static int check_chain(const struct resolver *r,
 		return err_set(e, E2BIG,
 			       "%s: too many base profiles in all (max %d)",
 			       place(r, item), LOAD_FILES_MAX);
+	if (r->n_bytes + base->len > LOAD_BYTES_MAX)
+		return err_set(e, E2BIG,
+			       "%s: with base %s the profiles have %zu bytes "
+			       "in all, more than %u; name fewer bases, or put "
+			       "long lists of names into a file of "
+			       "egress_run.allow_domain_file",
+			       place(r, item), base->path,
+			       r->n_bytes + base->len, LOAD_BYTES_MAX);
 	return 0;
 }
 
@@ -174,6 +183,7 @@ static int resolve_base(struct resolver *r, const struct inherit_link *link,
 	if (rc == 0)
 		rc = inherit_decode(r->loader, &file, &p, e);
 	r->n_files++;
+	r->n_bytes += file.len;
 	return rc ? rc : resolve(r, &base, p, ret, e);
 }
 
@@ -199,7 +209,8 @@ static int resolve(struct resolver *r, const struct inherit_link *link,
 int inherit_resolve(const struct loader *l, const struct inherit_link *link,
 		    struct profile *p, struct profile **ret, struct err *e)
 {
-	struct resolver r = { .loader = l };
+	struct resolver r = { .loader = l,
+			      .n_bytes = link->file ? link->file->len : 0 };
 	struct layers sum;
 	int rc = resolve(&r, link, p, &sum, e);
 

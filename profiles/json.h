@@ -16,7 +16,7 @@
 #include "common/arena.h"
 #include "common/err.h"
 
-#define JSON_SIZE_MAX  (4u << 20) /* bytes of text */
+#define JSON_SIZE_MAX  (1u << 20) /* bytes of text */
 #define JSON_DEPTH_MAX 32
 
 enum json_type {

@@ -516,5 +516,54 @@ const struct key_spec key_table[KEY__COUNT] = {
 		.summary = "seconds for which a resolved address stays "
 			   "reachable behind its TTL",
 	},
+	[KEY_OWN_SHARE_TMP] = {
+		.path = "egress_run.share_tmp",
+		.type = TYPE_BOOL,
+		.merge = MERGE_CHILD,
+		.fallback = "false",
+		.summary = "the host's /tmp, /var/tmp and /dev/shm instead of "
+			   "private ones",
+	},
+	[KEY_OWN_GIT_HOOKS] = {
+		.path = "egress_run.git_hooks",
+		.type = TYPE_ENUM,
+		.values = NAMES("read", "write"),
+		.merge = MERGE_CHILD,
+		.fallback = "read",
+		.summary = ".git/hooks of the working directory: read-only, or "
+			   "as writable as that is",
+	},
+	[KEY_OWN_USER_NAMESPACES] = {
+		.path = "egress_run.user_namespaces",
+		.type = TYPE_BOOL,
+		.merge = MERGE_CHILD,
+		.fallback = "false",
+		.summary = "the command may make namespaces of its own",
+	},
+	[KEY_OWN_CAPABILITIES] = {
+		.path = "egress_run.capabilities",
+		.type = TYPE_ENUM,
+		.values = NAMES("none", "namespace"),
+		.merge = MERGE_CHILD,
+		.fallback = "none",
+		.summary = "capabilities over the command's own namespaces, "
+			   "for tests of what needs root",
+	},
+	[KEY_OWN_MEMORY] = {
+		.path = "egress_run.memory",
+		.type = TYPE_STRING,
+		.merge = MERGE_CHILD,
+		.fallback = "no limit",
+		.summary = "memory of the command and all it starts: 512M, 2G",
+	},
+	[KEY_OWN_PROCESSES] = {
+		.path = "egress_run.processes",
+		.type = TYPE_UINT,
+		.min = 1,
+		.max = 4194304,
+		.merge = MERGE_CHILD,
+		.fallback = "no limit",
+		.summary = "processes and threads at the same time",
+	},
 };
 /* clang-format on */

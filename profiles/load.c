@@ -180,6 +180,32 @@ int load_profile(const struct loader *l, const char *name,
 	return ret->name ? 0 : no_memory(e);
 }
 
+/* What takes time or room by the square of these. */
+static int check_counts(struct arena *a, const struct profile *p, struct err *e)
+{
+	static const struct {
+		enum profile_key key;
+		size_t max;
+	} bounds[] = {
+		{ KEY_ENV_CREDENTIALS, 4096 },
+		{ KEY_ENV_SET_VARS, 4096 },
+		{ KEY_NET_NO_PROXY, 1000 },
+	};
+
+	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+		const struct field *f = &p->field[bounds[i].key];
+
+		if (f->n > bounds[i].max)
+			return err_set(e, E2BIG,
+				       "%s: %s has %zu entries, more than %zu; "
+				       "remove some",
+				       origin_text(a, &f->items[f->n - 1].from),
+				       key_spec(bounds[i].key)->path, f->n,
+				       bounds[i].max);
+	}
+	return 0;
+}
+
 int load_check(struct arena *a, const struct profile *p, struct err *e)
 {
 	for (size_t key = 0; key < KEY__COUNT; key++) {
@@ -193,5 +219,5 @@ int load_check(struct arena *a, const struct profile *p, struct err *e)
 				       origin_text(a, &f->items[0].from),
 				       spec->path, spec->why);
 	}
-	return 0;
+	return check_counts(a, p, e);
 }

@@ -14,6 +14,7 @@
 
 #define LOAD_DEPTH_MAX 10
 #define LOAD_FILES_MAX 256 /* in all, one that is reached twice counted so */
+#define LOAD_BYTES_MAX (8u << 20) /* of these files */
 
 struct loader {
 	struct arena *arena;
@@ -44,7 +45,7 @@ int load_profile(const struct loader *l, const char *name,
 		 struct loaded *ret, struct err *e);
 
 /* Says in *e, as an error, the first key that asks for something egress-run
- * does not do (EFFECT_REFUSED, contradictions of section `network`). */
+ * does not do (EFFECT_REFUSED), or has too many entries. */
 int load_check(struct arena *a, const struct profile *p, struct err *e);
 
 #endif

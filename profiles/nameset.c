@@ -5,37 +5,70 @@
  * stands for; key, kind and port are read from the text.  Patterns that differ
  * only in the port have slots of their own, in the order of adding.
  *
- * In a big set each access is a cache miss.  So the bytes are kept together: a
- * million of them stay in the cache, and what is not there ends there.  Sealed,
- * the texts stand in the order of their slots: where one begins follows from
- * where its group of slots begins, a table that stays in the cache too, and
- * the text itself is the one miss of a hit.  A look-up asks once for the name
- * and once for each suffix for which there is any pattern of that depth, and
- * fetches the slots of all these questions before it reads the first.
+ * In a big set each access is a cache miss, so a sealed one needs no more than
+ * one: the hash says which bucket of two cache lines, and that holds tags and
+ * texts.  What finds no room goes to the next bucket and closes the one it has
+ * passed, to all that come later too: patterns of one name keep their order.
+ * Long texts stand behind the buckets, and where in their place.  There are as
+ * many buckets as are needed if each closed one is filled only to the
+ * SURE_FILL, so that one is always left open; usually 60 % of the bytes.
+ *
+ * A look-up asks once for the name and once for each suffix for which there is
+ * any pattern of that depth, and fetches what all these questions need before
+ * it reads the first.
  */
 #include "profiles/nameset.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
+#define HUGE_PAGE   ((size_t)2 << 20)
 #define FIRST_SLOTS 16
 #define FIRST_TEXT  1024 /* more than PATTERN_TEXT_MAX */
-/* Slots that share one base. */
-#define GROUP 8
+#define CACHE_LINE  ((size_t)64)
 /* Offsets have 32 bits. */
 #define TEXT_LEN_MAX (UINT32_MAX - 1024)
 /* "*." name ":65535" */
 #define PATTERN_TEXT_MAX (2 + HOSTNAME_MAX + 6 + 1)
 #define BATCH		 8
 
+#define BUCKET_TEXTS 6
+#define BUCKET_ROOM  (2 * CACHE_LINE - 2 - 2 * BUCKET_TEXTS)
+/* With the NUL; longer ones are an empty string and an uint32_t. */
+#define SHORT_TEXT_MAX 48
+#define LONG_TEXT_SIZE (1 + sizeof(uint32_t))
+#define SURE_FILL      (BUCKET_ROOM - SHORT_TEXT_MAX)
+#define CLOSED	       UINT8_MAX
+
+#define TAGS_MASK UINT64_C(0x0000ffffffffffff)
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+
+struct bucket {
+	uint8_t tags[BUCKET_TEXTS]; /* 0: none */
+	uint8_t n;
+	uint8_t used; /* bytes; CLOSED: look into the next one, too */
+	uint8_t at[BUCKET_TEXTS];
+	char data[BUCKET_ROOM];
+};
+
+/* Not cleared for each look-up as -ftrivial-auto-var-init would: a tenth of
+ * what one computes. */
+#if __has_attribute(uninitialized)
+#define NOT_CLEARED __attribute__((uninitialized))
+#else
+#define NOT_CLEARED
+#endif
+
 struct key {
 	const char *name;
 	size_t len;
 	enum pattern_kind kind;
 	uint8_t tag;
-	size_t slot; /* where probing begins */
+	size_t slot; /* where probing begins; sealed: the bucket */
 };
 
 /* Keys that wait for their slots to be in the cache. */
@@ -43,6 +76,22 @@ struct batch {
 	size_t n;
 	struct key keys[BATCH];
 };
+
+/* Zeroed, for free().  On huge pages if it is worth them: the misses of the
+ * address cache would cost as much as those of the memory's. */
+static void *big_alloc(size_t size)
+{
+	size_t align = size < 2 * HUGE_PAGE ? 2 * CACHE_LINE : HUGE_PAGE;
+	void *p;
+
+	size = (size + align - 1) / align * align;
+	p = aligned_alloc(align, size);
+	if (!p)
+		return NULL;
+	if (align == HUGE_PAGE)
+		(void)madvise(p, size, MADV_HUGEPAGE);
+	return memset(p, 0, size);
+}
 
 int nameset_init(struct nameset *s)
 {
@@ -56,7 +105,6 @@ void nameset_done(struct nameset *s)
 	free(s->starts);
 	free(s->tags);
 	free(s->which);
-	free(s->bases);
 	htab_done(&s->key);
 	*s = (struct nameset) { 0 };
 }
@@ -67,12 +115,15 @@ static struct key make_key(const struct nameset *s, enum pattern_kind kind,
 	uint64_t hash = htab_hash(&s->key, name, len) +
 			(uint64_t)kind * 0x9e3779b97f4a7c15;
 	uint8_t tag = (uint8_t)(hash >> 56);
+	size_t slot = (size_t)hash & (s->n_slots - 1);
 
+	if (s->n_buckets)
+		slot = (size_t)((uint64_t)(uint32_t)hash * s->n_buckets >> 32);
 	return (struct key) { .name = name,
 			      .len = len,
 			      .kind = kind,
 			      .tag = tag ? tag : 1,
-			      .slot = (size_t)hash & (s->n_slots - 1) };
+			      .slot = slot };
 }
 
 /* The part of a canonical text behind its stars. */
@@ -107,42 +158,76 @@ static bool has_key(const char *text, const struct key *key, uint16_t *ret_port)
 	return true;
 }
 
-/* The text of a slot that is not empty. */
-static const char *text_of(const struct nameset *s, size_t slot)
-{
-	const char *text;
-
-	if (!s->bases)
-		return s->text + s->starts[s->which[slot]];
-	text = s->text + s->bases[slot / GROUP];
-	__builtin_prefetch(text);
-	__builtin_prefetch(text + 64);
-	__builtin_prefetch(text + 128);
-	for (size_t i = slot - slot % GROUP; i < slot; i++)
-		if (s->tags[i] != 0)
-			text += strlen(text) + 1;
-	return text;
-}
-
 /* The next pattern of that key from slot *i on, or NULL.  *i ends behind it, or
  * on an empty slot. */
-static const char *next_of(const struct nameset *s, const struct key *key,
-			   size_t *i, uint16_t *ret_port)
+static const char *next_slot(const struct nameset *s, const struct key *key,
+			     size_t *i, uint16_t *ret_port)
 {
-	size_t mask = s->n_slots - 1;
-
 	while (s->tags[*i] != 0) {
 		size_t slot = *i;
 		const char *text;
 
-		*i = (slot + 1) & mask;
+		*i = (slot + 1) & (s->n_slots - 1);
 		if (s->tags[slot] != key->tag)
 			continue;
-		text = text_of(s, slot);
+		text = s->text + s->starts[s->which[slot]];
 		if (has_key(text, key, ret_port))
 			return text;
 	}
 	return NULL;
+}
+
+static struct bucket *bucket_at(const struct nameset *s, size_t i)
+{
+	return (struct bucket *)(void *)s->text + i;
+}
+
+static const char *text_in(const struct nameset *s, const struct bucket *b,
+			   size_t k)
+{
+	const char *text = b->data + b->at[k];
+	uint32_t start;
+
+	if (*text)
+		return text;
+	memcpy(&start, text + 1, sizeof(start));
+	return s->text + start;
+}
+
+/* The highest bit of each byte that is such a tag.  No branch depends on which
+ * of them it is, so that the processor need not wait for the memory there. */
+static uint64_t find_tag(const struct bucket *b, uint8_t tag)
+{
+	const uint64_t low = 0x7f * EACH_BYTE;
+	uint64_t x;
+
+	memcpy(&x, b, sizeof(x));
+	x = le64toh(x) ^ tag * EACH_BYTE;
+	return ~(((x & low) + low) | x | low) & TAGS_MASK;
+}
+
+/* As next_slot(), when sealed: *k is the text in bucket *i. */
+static const char *next_text(const struct nameset *s, const struct key *key,
+			     size_t *i, size_t *k, uint16_t *ret_port)
+{
+	for (;;) {
+		const struct bucket *b = bucket_at(s, *i);
+		uint64_t found = find_tag(b, key->tag) & UINT64_MAX << 8 * *k;
+
+		for (; found; found &= found - 1) {
+			size_t at = (size_t)__builtin_ctzll(found) / 8;
+			const char *text = text_in(s, b, at);
+
+			if (!has_key(text, key, ret_port))
+				continue;
+			*k = at + 1;
+			return text;
+		}
+		if (b->used != CLOSED)
+			return NULL;
+		*i = *i + 1 < s->n_buckets ? *i + 1 : 0;
+		*k = 0;
+	}
 }
 
 /* All texts into the new, empty table; in order, so that equal keys keep
@@ -171,7 +256,7 @@ static int grow_slots(struct nameset *s)
 
 	if (4 * (s->n + 1) <= 3 * s->n_slots)
 		return 0;
-	tags = calloc(n, sizeof(*tags));
+	tags = big_alloc(n * sizeof(*tags));
 	which = calloc(n, sizeof(*which));
 	if (!tags || !which) {
 		free(tags);
@@ -262,7 +347,7 @@ int nameset_add(struct nameset *s, const struct pattern *p)
 	size_t i;
 	int rc;
 
-	if (s->bases)
+	if (s->n_buckets)
 		return -EROFS;
 	if (p->kind == PATTERN_INERT)
 		return 0;
@@ -275,7 +360,7 @@ int nameset_add(struct nameset *s, const struct pattern *p)
 		return rc;
 	key = make_key(s, p->kind, p->name, strlen(p->name));
 	i = key.slot;
-	while (next_of(s, &key, &i, &port)) {
+	while (next_slot(s, &key, &i, &port)) {
 		if (port == p->port)
 			return 0;
 		n_ports += port != 0;
@@ -291,39 +376,88 @@ int nameset_add(struct nameset *s, const struct pattern *p)
 	return 0;
 }
 
+/* Into the first bucket that is open.  Returns where. */
+static char *place(struct nameset *s, const struct key *key, const char *text,
+		   size_t size)
+{
+	struct bucket *b = bucket_at(s, key->slot);
+	char *p;
+
+	while (b->used == CLOSED || b->n == BUCKET_TEXTS ||
+	       b->used + size > BUCKET_ROOM) {
+		b->used = CLOSED;
+		if (++b == bucket_at(s, s->n_buckets))
+			b = bucket_at(s, 0);
+	}
+	p = b->data + b->used;
+	memcpy(p, text, size);
+	b->tags[b->n] = key->tag;
+	b->at[b->n++] = b->used;
+	b->used = (uint8_t)(b->used + size);
+	return p;
+}
+
+/* From the old block into the new one, s->text, which is zeroed. */
+static void place_all(struct nameset *s, const char *text)
+{
+	size_t end = s->n_buckets * sizeof(struct bucket);
+
+	for (size_t i = 0; i < s->n; i++) {
+		size_t size = strlen(text) + 1;
+		enum pattern_kind kind;
+		const char *name = name_in(text, &kind);
+		struct key key = make_key(s, kind, name, strcspn(name, ":"));
+
+		if (size <= SHORT_TEXT_MAX) {
+			s->starts[i] = (uint32_t)(place(s, &key, text, size) -
+						  s->text);
+		} else {
+			char ref[LONG_TEXT_SIZE] = "";
+
+			s->starts[i] = (uint32_t)end;
+			memcpy(ref + 1, &s->starts[i], sizeof(uint32_t));
+			(void)place(s, &key, ref, sizeof(ref));
+			memcpy(s->text + end, text, size);
+			end += size;
+		}
+		text += size;
+	}
+}
+
 int nameset_seal(struct nameset *s)
 {
+	const size_t least = (SURE_FILL + BUCKET_TEXTS - 1) / BUCKET_TEXTS;
+	size_t fill = 0, len = 0, n_buckets;
+	char *old = s->text;
 	char *text;
-	uint32_t *bases;
-	size_t len = 0;
 
-	if (s->n == 0 || s->bases)
+	if (s->n == 0 || s->n_buckets)
 		return 0;
-	text = malloc(s->text_len);
-	bases = calloc(s->n_slots / GROUP, sizeof(*bases));
-	if (!text || !bases) {
-		free(text);
-		free(bases);
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < s->n_slots; i++) {
-		uint32_t *start = &s->starts[s->which[i]];
-		size_t size;
+	for (size_t i = 0; i < s->n; i++) {
+		size_t end = i + 1 < s->n ? s->starts[i + 1] : s->text_len;
+		size_t size = end - s->starts[i];
 
-		if (i % GROUP == 0)
-			bases[i / GROUP] = (uint32_t)len;
-		if (s->tags[i] == 0)
-			continue;
-		size = strlen(s->text + *start) + 1;
-		memcpy(text + len, s->text + *start, size);
-		*start = (uint32_t)len;
-		len += size;
+		if (size > SHORT_TEXT_MAX) {
+			len += size;
+			size = LONG_TEXT_SIZE;
+		}
+		fill += size < least ? least : size;
 	}
-	free(s->text);
-	free(s->which);
+	n_buckets = fill / SURE_FILL + 1;
+	len += n_buckets * sizeof(struct bucket);
+	if (len > UINT32_MAX)
+		return -EFBIG;
+	text = big_alloc(len);
+	if (!text)
+		return -ENOMEM;
 	s->text = text;
+	s->n_buckets = n_buckets;
+	place_all(s, old);
+	free(old);
+	free(s->which);
+	free(s->tags);
 	s->which = NULL;
-	s->bases = bases;
+	s->tags = NULL;
 	return 0;
 }
 
@@ -349,11 +483,14 @@ static void answer(const struct nameset *s, struct batch *b,
 		   struct name_match *ret)
 {
 	for (size_t k = 0; k < b->n; k++) {
-		size_t i = b->keys[k].slot;
+		const struct key *key = &b->keys[k];
+		size_t i = key->slot;
+		size_t at = 0;
 		const char *text;
 		uint16_t port;
 
-		while ((text = next_of(s, &b->keys[k], &i, &port))) {
+		while ((text = s->n_buckets ? next_text(s, key, &i, &at, &port)
+					    : next_slot(s, key, &i, &port))) {
 			if (!ret->rule)
 				ret->rule = text;
 			if (port != 0)
@@ -366,66 +503,64 @@ static void answer(const struct nameset *s, struct batch *b,
 }
 
 static void ask(const struct nameset *s, struct batch *b,
-		struct name_match *ret, const struct key *key)
+		struct name_match *ret, enum pattern_kind kind,
+		const char *name, size_t len)
 {
+	struct key *key;
+
 	if (b->n == BATCH)
 		answer(s, b, ret);
-	b->keys[b->n++] = *key;
-	__builtin_prefetch(&s->tags[key->slot]);
-	if (s->bases)
-		__builtin_prefetch(&s->bases[key->slot / GROUP]);
-	else
+	key = &b->keys[b->n++];
+	*key = make_key(s, kind, name, len);
+	if (s->n_buckets) {
+		__builtin_prefetch(bucket_at(s, key->slot));
+		__builtin_prefetch((char *)bucket_at(s, key->slot) +
+				   CACHE_LINE);
+	} else {
+		__builtin_prefetch(&s->tags[key->slot]);
 		__builtin_prefetch(&s->which[key->slot]);
+	}
 }
 
 static void ask_suffixes(const struct nameset *s, struct batch *b,
 			 struct name_match *ret, const char *name, size_t len)
 {
-	for (size_t n = len; n > 0; n--) {
-		struct key key;
-
-		if (!s->has_length[n])
-			continue;
-		key = make_key(s, PATTERN_SUFFIX, name + len - n, n);
-		ask(s, b, ret, &key);
-	}
+	for (size_t n = len; n > 0; n--)
+		if (s->has_length[n])
+			ask(s, b, ret, PATTERN_SUFFIX, name + len - n, n);
 }
 
 void nameset_match(const struct nameset *s, const char *name,
 		   struct name_match *ret)
 {
 	size_t len = strlen(name);
-	size_t labels = 0; /* behind the dot */
-	struct batch b;
-	struct key key;
+	size_t labels = 0;	    /* behind the dot */
+	NOT_CLEARED struct batch b; /* its first n keys are set */
 
 	ret->rule = NULL;
 	ret->whole = NULL;
 	ret->cut = false;
 	ret->n = 0;
-	for (const char *p = name; *p; p++)
-		labels += *p == '.';
-	if (s->n == 0 || len > HOSTNAME_MAX || labels >= NAME_DEPTHS)
+	if (s->n == 0 || len > HOSTNAME_MAX)
 		return;
 	b.n = 0;
 	/* From the most to the least specific. */
-	if (s->has_exact) {
-		key = make_key(s, PATTERN_EXACT, name, len);
-		ask(s, &b, ret, &key);
-	}
+	if (s->has_exact)
+		ask(s, &b, ret, PATTERN_EXACT, name, len);
+	for (const char *p = name; *p; p++)
+		labels += *p == '.';
+	if (labels >= NAME_DEPTHS)
+		return;
 	for (const char *p = name; labels > 0; labels--) {
 		p = strchr(p, '.') + 1;
-		if (!s->has_below[labels])
-			continue;
-		key = make_key(s, PATTERN_BELOW, p, len - (size_t)(p - name));
-		ask(s, &b, ret, &key);
+		if (s->has_below[labels])
+			ask(s, &b, ret, PATTERN_BELOW, p,
+			    len - (size_t)(p - name));
 	}
 	if (s->has_suffix)
 		ask_suffixes(s, &b, ret, name, len);
-	if (s->has_below[0]) {
-		key = make_key(s, PATTERN_BELOW, "", 0);
-		ask(s, &b, ret, &key);
-	}
+	if (s->has_below[0])
+		ask(s, &b, ret, PATTERN_BELOW, "", 0);
 	answer(s, &b, ret);
 }
 

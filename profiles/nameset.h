@@ -26,12 +26,12 @@ struct nameset {
 	size_t text_room;
 	uint32_t *starts; /* where the i-th text begins */
 	size_t starts_room;
-	/* The table: a byte of the hash (0: empty) and, until sealed, which
-	 * text; when sealed, where the texts of so many slots begin. */
+	/* The table until sealed: a byte of the hash (0: empty) and which
+	 * text. */
 	uint8_t *tags;
 	uint32_t *which;
-	uint32_t *bases;
-	size_t n_slots; /* a power of two, or 0 */
+	size_t n_slots;	  /* a power of two, or 0 */
+	size_t n_buckets; /* 0 until sealed; then text begins with them */
 	size_t n;
 	bool has_exact;
 	bool has_suffix;
@@ -56,8 +56,8 @@ void nameset_done(struct nameset *s); /* zeroed is fine */
  * NAME_PORTS_MAX ports of one name; -EFBIG: the whole is too big; -ENOMEM.  An
  * inert pattern adds nothing. */
 int nameset_add(struct nameset *s, const struct pattern *p);
-/* No more are added: orders the texts for faster look-ups, in less memory.
- * -ENOMEM: it is as it was. */
+/* No more are added: orders the texts for faster look-ups.  -EFBIG
+ * or -ENOMEM: it is as it was. */
 int nameset_seal(struct nameset *s);
 /* name is canonical and not empty. */
 void nameset_match(const struct nameset *s, const char *name,

@@ -54,6 +54,25 @@ static int check_block(const struct profile *p, struct arena *a, struct err *e)
 	return 0;
 }
 
+/* Of no_proxy and allow_domain that are held against each other. */
+#define PAIRS_MAX 4000000
+
+/* load_check() bounds no_proxy alone. */
+static int check_pairs(const struct profile *p, struct arena *a, struct err *e)
+{
+	const struct field *no_proxy = &p->field[KEY_NET_NO_PROXY];
+	const struct field *allow = &p->field[KEY_NET_ALLOW_DOMAIN];
+
+	if (no_proxy->n == 0 || allow->n <= PAIRS_MAX / no_proxy->n)
+		return 0;
+	return err_set(e, E2BIG,
+		       "%s: network.no_proxy with %zu entries is too long for "
+		       "network.allow_domain with %zu: put long lists of names "
+		       "into a file of egress_run.allow_domain_file",
+		       origin_text(a, &no_proxy->items[0].from), no_proxy->n,
+		       allow->n);
+}
+
 static int check_no_proxy(const struct profile *p, struct arena *a,
 			  const struct entry *item, struct err *e)
 {
@@ -100,6 +119,8 @@ int netpolicy_check(const struct profile *p, struct arena *a, struct err *e)
 		return netplace_error(a, &bypass->items[0].from,
 				      "network.upstream_bypass", &why, e);
 	}
+	if (rc == 0)
+		rc = check_pairs(p, a, e);
 	for (size_t i = 0; rc == 0 && i < no_proxy->n; i++)
 		rc = check_no_proxy(p, a, &no_proxy->items[i], e);
 	return rc;

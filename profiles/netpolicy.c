@@ -251,6 +251,22 @@ static enum netpolicy_kind kind_of(const struct profile *p, bool open)
 	return NETPOLICY_NOTHING;
 }
 
+/* No network at all is a promise of the profile: a flag that breaks it is an
+ * error, as for what opens only a part. */
+static int check_open(const struct profile *p, struct arena *a, struct err *e)
+{
+	const char *at;
+
+	if (!profile_true(p, KEY_NET_BLOCK))
+		return 0;
+	at = origin_text(a, &p->field[KEY_NET_BLOCK].items[0].from);
+	return err_set(e, EINVAL,
+		       "network.block and --allow-net contradict each other: "
+		       "no network at all (%s), and all of it; remove one of "
+		       "them",
+		       at ? at : "a profile");
+}
+
 int netpolicy_compile(const struct library *l, struct profile *p,
 		      const struct vars *v, bool open, struct arena *a,
 		      struct netpolicy *ret, struct err *e)
@@ -261,6 +277,9 @@ int netpolicy_compile(const struct library *l, struct profile *p,
 	int rc;
 
 	*ret = (struct netpolicy) { .kind = kind_of(p, open) };
+	rc = open ? check_open(p, a, e) : 0;
+	if (rc < 0)
+		return rc;
 	rc = allowlist_new(&ret->allow, e);
 	if (rc < 0)
 		return rc;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define NOBODY	    65534
 #define LINKS_MAX   40 /* as the kernel */
 #define ACCOUNT_BUF 4096
 #define QUOTED_MAX  (PATH_MAX + 2)
@@ -130,6 +131,23 @@ static int check_folder(const struct walk *w, struct err *e)
 			  &w->folder, e);
 }
 
+/* A folder that only leads to the file.  In one that others may write to they
+ * could put another folder of ours into the place.  /tmp is sticky wherever
+ * anything is to be trusted at all, so it is not asked.  In a user namespace
+ * the root of the machine may be nobody. */
+static int check_on_the_way(const struct walk *w, struct err *e)
+{
+	static const char *const shared[] = { "/tmp", "/var/tmp" };
+	const struct stat *st = &w->folder;
+
+	for (size_t i = 0; i < sizeof(shared) / sizeof(shared[0]); i++)
+		if (strcmp(w->done, shared[i]) == 0 && st->st_uid == 0)
+			return 0;
+	if (st->st_uid == NOBODY && !(st->st_mode & (S_IWGRP | S_IWOTH)))
+		return 0;
+	return check_folder(w, e);
+}
+
 static int look_at_folder(struct walk *w, struct err *e)
 {
 	const char *path = w->done[0] ? w->done : "/";
@@ -229,9 +247,10 @@ static int step(struct walk *w, const char *name, bool *ret_end, struct err *e)
 	}
 	if (strlen(path) >= sizeof(w->done))
 		return err_errno(e, ENAMETOOLONG, "profile %s", w->file);
+	rc = check_on_the_way(w, e);
 	memcpy(w->done, path, strlen(path) + 1);
 	w->folder = st;
-	return 0;
+	return rc;
 }
 
 int trust_check(const char *path, const struct stat *st, struct err *e)

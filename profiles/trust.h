@@ -10,11 +10,9 @@
 
 /* path has been opened; st is what fstat(2) says of it.  Walks path as the
  * kernel does, link by link, and refuses (-EPERM) if anybody but root and the
- * caller could have written the file, made a link on the way or put another
- * one into the folder of either.  Folders further up are not looked at: who may
- * write there can put something else in the place, but nothing that belongs to
- * root or the caller.  The message names what is wrong and the command that
- * mends it. */
+ * caller could have written the file, made a link on the way, or put something
+ * else into a folder on the way.  The message names what is wrong and the
+ * command that mends it. */
 int trust_check(const char *path, const struct stat *st, struct err *e);
 
 /* True if uid is root or the caller. */

@@ -46,7 +46,22 @@ static const struct system_folder system_folders[] = {
 	{ "/usr", ALL_BELOW },
 	{ "/usr/local/src", 0 },
 	{ "/usr/src", 0 },
-	{ "/var", 1 },
+	{ "/var", ALL_BELOW },
+	{ "/var/home", 0 }, /* where /home leads to it */
+	{ "/var/lib", 1 },  /* services work in folders below their own */
+	{ "/var/lib/apt", ALL_BELOW },
+	{ "/var/lib/containerd", ALL_BELOW },
+	{ "/var/lib/docker", ALL_BELOW },
+	{ "/var/lib/dpkg", ALL_BELOW },
+	{ "/var/lib/systemd", ALL_BELOW },
+	{ "/var/tmp", 0 },
+	{ "/var/www", 0 },
+};
+
+/* The same below the home folder. */
+static const struct system_folder home_folders[] = {
+	{ ".cache", 0 }, { ".config", 0 },	{ ".gnupg", ALL_BELOW },
+	{ ".local", 1 }, { ".ssh", ALL_BELOW },
 };
 
 unsigned workdir_level(const struct profile *p)
@@ -88,6 +103,25 @@ static bool is_system_folder(const char *path)
 	return levels_below(nearest->path, path) <= nearest->levels;
 }
 
+/* 1 if dir is one of the user's settings or keys. */
+static int is_home_folder(struct arena *a, const char *dir, const char *home)
+{
+	const size_t n = sizeof(home_folders) / sizeof(home_folders[0]);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct system_folder *f = &home_folders[i];
+		const char *path = arena_printf(a, "%s/%s", home, f->path);
+		struct place p;
+
+		if (!path || path_resolve(a, path, &p) < 0)
+			return -ENOMEM;
+		if (path_covers(p.resolved, dir) &&
+		    levels_below(p.resolved, dir) <= f->levels)
+			return 1;
+	}
+	return 0;
+}
+
 /* Why dir is no place to work in, or NULL. */
 static const char *refusal(const char *dir, const char *home)
 {
@@ -108,30 +142,43 @@ static const char *flag_for(unsigned level)
 				       : "--allow";
 }
 
-static int check(const struct grants *g, const struct place *dir,
-		 const char *home, unsigned level, struct err *e)
+static int refuse(const struct place *dir, const char *why, unsigned level,
+		  struct err *e)
+{
+	return err_set(e, EPERM,
+		       "the working directory %s is %s, and the profile would "
+		       "grant it (workdir.access, %s): cd into a project "
+		       "folder, or say %s %s",
+		       dir->path, why, grant_access_text(level),
+		       flag_for(level), dir->path);
+}
+
+static int check(const struct grants *g, struct arena *a,
+		 const struct place *dir, const char *home, unsigned level,
+		 struct err *e)
 {
 	const char *why = refusal(dir->resolved, home);
 	const struct denial *d = grants_denial(g, dir->resolved, level);
+	int rc;
 
 	if ((grants_access_by_flag(g, dir->resolved) & level) == level)
 		return 0;
 	if (why)
+		return refuse(dir, why, level, e);
+	if (d && (grants_access(g, dir->resolved) & level) != level)
 		return err_set(e, EPERM,
-			       "the working directory %s is %s, and the "
-			       "profile would grant it (workdir.access, %s): "
-			       "cd into a project folder, or say %s %s",
-			       dir->path, why, grant_access_text(level),
-			       flag_for(level), dir->path);
-	if (!d || (grants_access(g, dir->resolved) & level) == level)
-		return 0;
-	return err_set(e, EPERM,
-		       "the working directory %s lies in %s, which %s denies: "
-		       "cd into another folder, or say %s %s "
-		       "--bypass-protection %s",
-		       dir->path, d->path,
-		       d->from.group ? d->from.group : d->from.file,
-		       flag_for(level), dir->path, dir->path);
+			       "the working directory %s lies in %s, which %s "
+			       "denies: cd into another folder, or say %s %s "
+			       "--bypass-protection %s",
+			       dir->path, d->path,
+			       d->from.group ? d->from.group : d->from.file,
+			       flag_for(level), dir->path, dir->path);
+	rc = is_home_folder(a, dir->resolved, home);
+	if (rc < 0)
+		return err_errno(e, ENOMEM, "the working directory");
+	return rc ? refuse(dir, "a folder of your settings, programs or keys",
+			   level, e)
+		  : 0;
 }
 
 /* The grant of that very folder, or a new one. */
@@ -182,7 +229,7 @@ int workdir_grant(const struct profile *p, const struct vars *v,
 	if (dir.error)
 		return err_errno(e, dir.error, "the working directory %s",
 				 v->workdir);
-	rc = check(g, &dir, home.resolved, level, e);
+	rc = check(g, a, &dir, home.resolved, level, e);
 	if (rc < 0)
 		return rc;
 	if (level & write && grants_protected(g, dir.resolved)) {

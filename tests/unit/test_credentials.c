@@ -32,8 +32,11 @@ struct state {
 	struct environment env;
 	struct identity id;
 	struct err e;
-	char dir[32]; /* of this test, first in PATH */
-	char *path;   /* PATH before */
+	char dir[32];	       /* of this test, first in PATH */
+	char *path;	       /* PATH before */
+	const char *inherited; /* "VALUE=...", or NULL */
+	struct grants grants;
+	bool loaded[4];
 	char said[4096];
 };
 
@@ -132,7 +135,10 @@ static void say(struct state *s, const char *reference, const char *name)
  * stderr. */
 static int load(struct state *s, const char *reference, bool require)
 {
-	const struct vars v = { .home = "/", .workdir = "/" };
+	char *inherited[] = { NULL, NULL };
+	const struct vars v = { .home = "/",
+				.workdir = "/",
+				.environ = inherited };
 	cleanup_fd int saved = dup(STDERR_FILENO);
 	int ends[2];
 	ssize_t n;
@@ -143,10 +149,14 @@ static int load(struct state *s, const char *reference, bool require)
 	say(s, reference, "VALUE");
 	environment_done(&s->env);
 	s->e = (struct err) { 0 };
+	if (s->inherited)
+		inherited[0] = arena_strdup(&s->arena, s->inherited);
+	s->loaded[0] = false;
 	assert_int_equal(environment_build(&s->env, s->p, &v, &s->e), 0);
 	assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
 	assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
-	rc = credentials_load(s->p, &s->id, require, &s->env, &s->e);
+	rc = credentials_load(s->p, &s->id, &s->grants, require, &s->env,
+			      s->loaded, &s->e);
 	assert_true(dup2(saved, STDERR_FILENO) >= 0);
 	n = read(ends[0], s->said, sizeof(s->said) - 1);
 	s->said[n > 0 ? n : 0] = '\0';
@@ -161,6 +171,7 @@ static void assert_value(struct state *s, const char *reference,
 	if (load(s, reference, true) != 0)
 		fail_msg("%s", s->e.msg);
 	assert_string_equal(environment_get(&s->env, "VALUE"), value);
+	assert_true(s->loaded[0]);
 	assert_string_equal(s->said, "");
 }
 
@@ -170,6 +181,7 @@ static void assert_not_had(struct state *s, const char *reference,
 {
 	assert_int_equal(load(s, reference, false), 0);
 	assert_null(environment_get(&s->env, "VALUE"));
+	assert_false(s->loaded[0]);
 	assert_non_null(
 		strstr(s->said, "egress-run: warning: VALUE is not set: "));
 	if (!strstr(s->said, word))
@@ -394,6 +406,42 @@ static void from_the_environment(void **state)
 	assert_not_had(s, "env://TEST_TOKEN", "TEST_TOKEN is not set");
 }
 
+/* The caller's own value would pass for the credential. */
+static void inherited_value_does_not_stand_in(void **state)
+{
+	struct state *s = *state;
+
+	s->inherited = "VALUE=stale";
+	assert_int_equal(unsetenv("TEST_TOKEN"), 0);
+	assert_not_had(s, "env://TEST_TOKEN", "TEST_TOKEN is not set");
+	assert_int_equal(setenv("TEST_TOKEN", "fresh", 1), 0);
+	assert_value(s, "env://TEST_TOKEN", "fresh");
+	assert_int_equal(unsetenv("TEST_TOKEN"), 0);
+}
+
+/* Whatever fails: the value is from the last that was had. */
+static void two_for_one_variable(void **state)
+{
+	struct state *s = *state;
+	const struct vars v = { .home = "/", .workdir = "/" };
+
+	assert_int_equal(setenv("TEST_A", "a", 1), 0);
+	assert_int_equal(setenv("TEST_B", "b", 1), 0);
+	say(s, "env://TEST_A", "VALUE");
+	say(s, "env://TEST_B", "VALUE");
+	say(s, "env://TEST_NONE", "VALUE");
+	assert_int_equal(environment_build(&s->env, s->p, &v, &s->e), 0);
+	assert_int_equal(credentials_load(s->p, &s->id, &s->grants, false,
+					  &s->env, s->loaded, &s->e),
+			 0);
+	assert_string_equal(environment_get(&s->env, "VALUE"), "b");
+	assert_false(s->loaded[0]);
+	assert_true(s->loaded[1]);
+	assert_false(s->loaded[2]);
+	assert_int_equal(unsetenv("TEST_A"), 0);
+	assert_int_equal(unsetenv("TEST_B"), 0);
+}
+
 static void from_a_file(void **state)
 {
 	static const struct {
@@ -476,9 +524,12 @@ static void others_are_still_set(void **state)
 	say(s, "file:///nonexistent", "FIRST");
 	say(s, "env://TEST_TOKEN", "SECOND");
 	assert_int_equal(environment_build(&s->env, s->p, &v, &s->e), 0);
-	assert_int_equal(credentials_load(s->p, &s->id, false, &s->env, &s->e),
+	assert_int_equal(credentials_load(s->p, &s->id, &s->grants, false,
+					  &s->env, s->loaded, &s->e),
 			 0);
 	assert_null(environment_get(&s->env, "FIRST"));
+	assert_false(s->loaded[0]);
+	assert_true(s->loaded[1]);
 	assert_string_equal(environment_get(&s->env, "SECOND"), "x");
 	assert_int_equal(unsetenv("TEST_TOKEN"), 0);
 }
@@ -562,6 +613,84 @@ static void op_may_not_be_there(void **state)
 	assert_int_equal(setenv("PATH", s->dir, 1), 0);
 	assert_not_had(s, "op://a/b/c", "'op' is not installed");
 	assert_not_had(s, "bw://a", "'bw' is not installed");
+}
+
+/* The command could have put it there. */
+static void op_is_not_taken_from_a_granted_folder(void **state)
+{
+	struct state *s = *state;
+	struct grant writing = { .path = s->dir,
+				 .resolved = s->dir,
+				 .kind = GRANT_DIR,
+				 .access = ACCESS_READ | ACCESS_WRITE };
+	char link[64];
+	char path[128];
+
+	s->grants.items = &writing;
+	s->grants.n = 1;
+	script(s, "op", "echo planted");
+	assert_not_had(s, "op://a/b/c", "which the command may write");
+	/* By way of a link, of the folder or of the program. */
+	(void)snprintf(link, sizeof(link), "%s.link", s->dir);
+	assert_int_equal(symlink(s->dir, link), 0);
+	assert_int_equal(setenv("PATH", link, 1), 0);
+	assert_not_had(s, "op://a/b/c", "which the command may write");
+	assert_int_equal(unlink(link), 0);
+	assert_int_equal(mkdir(link, 0700), 0);
+	(void)snprintf(path, sizeof(path), "%s/op", s->dir);
+	(void)snprintf(link + strlen(link), 4, "/op");
+	assert_int_equal(symlink(path, link), 0);
+	assert_not_had(s, "op://a/b/c", "which the command may write");
+	assert_int_equal(unlink(link), 0);
+	*strrchr(link, '/') = '\0';
+	assert_int_equal(rmdir(link), 0);
+	(void)unlink(path);
+	assert_not_had(s, "op://a/b/c", "not installed");
+	/* Reading does no harm. */
+	writing.access = ACCESS_READ;
+	assert_int_equal(setenv("PATH", s->dir, 1), 0);
+	script(s, "op", "echo good");
+	assert_value(s, "op://a/b/c", "good");
+}
+
+/* Nor does it find what it starts itself there. */
+static void op_gets_a_path_without_it(void **state)
+{
+	struct state *s = *state;
+	char granted[] = "/tmp/grantedXXXXXX";
+	char *real = realpath("/usr/bin", NULL);
+	struct grant writing = { .resolved = granted,
+				 .path = granted,
+				 .kind = GRANT_DIR,
+				 .access = ACCESS_WRITE };
+	const char *path;
+
+	assert_non_null(real);
+	assert_non_null(mkdtemp(granted));
+	s->grants.items = &writing;
+	s->grants.n = 1;
+	path = arena_printf(&s->arena, "%s::.:bin:/nonexistent:%s:/usr/bin",
+			    granted, s->dir);
+	assert_non_null(path);
+	assert_int_equal(setenv("PATH", path, 1), 0);
+	script(s, "op", "echo \"$PATH\"");
+	path = arena_printf(&s->arena, "%s:%s", s->dir, real);
+	free(real);
+	assert_int_equal(rmdir(granted), 0);
+	assert_non_null(path);
+	assert_value(s, "op://a/b/c", path);
+}
+
+static void op_is_not_taken_from_where_we_stand(void **state)
+{
+	struct state *s = *state;
+	cleanup_fd int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	script(s, "op", "echo planted");
+	assert_int_equal(chdir(s->dir), 0);
+	assert_int_equal(setenv("PATH", ":.:/nonexistent", 1), 0);
+	assert_not_had(s, "op://a/b/c", "'op' is not run");
+	assert_int_equal(fchdir(here), 0);
 }
 
 static void answers_are_limited(void **state)
@@ -712,6 +841,8 @@ int main(void)
 		T(long_references_are_refused),
 		T(dangerous_destinations_are_refused),
 		T(from_the_environment),
+		T(inherited_value_does_not_stand_in),
+		T(two_for_one_variable),
 		T(from_a_file),
 		T(from_no_such_file),
 		T(file_size_is_limited),
@@ -721,6 +852,9 @@ int main(void)
 		T(from_onepassword),
 		T(what_op_says_is_bounded),
 		T(op_may_not_be_there),
+		T(op_is_not_taken_from_a_granted_folder),
+		T(op_gets_a_path_without_it),
+		T(op_is_not_taken_from_where_we_stand),
 		T(answers_are_limited),
 		T(from_bitwarden),
 		T(bitwarden_may_be_locked),

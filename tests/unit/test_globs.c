@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Paths followed and patterns expanded on a real tree. */
+#include <dirent.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <sys/syscall.h>
 
 #include <cmocka.h>
 
@@ -171,7 +175,9 @@ static void test_unreachable(void **state)
 static const char *matches(struct tree *t, const char *root,
 			   const char *pattern, bool covers)
 {
-	const struct glob g = { .root = at(t, root),
+	struct glob_budget budget = { 0 };
+	const struct glob g = { .budget = &budget,
+				.root = at(t, root),
 				.pattern = pattern,
 				.covers = covers,
 				.unlistable = true };
@@ -228,7 +234,10 @@ static void test_links(void **state)
 {
 	struct tree *t = *state;
 	struct glob_matches m = { 0 };
-	struct glob g = { .pattern = "**/*", .covers = true };
+	struct glob_budget budget = { 0 };
+	struct glob g = { .budget = &budget,
+			  .pattern = "**/*",
+			  .covers = true };
 
 	make_file(t, "out/secret/key");
 	make_file(t, "g/in/f");
@@ -337,6 +346,96 @@ static void test_unlistable(void **state)
 	assert_int_equal(chmod(at(t, "u/shut"), 0755), 0);
 }
 
+/* One pattern after the other spends of the same. */
+static void test_budget(void **state)
+{
+	static const struct {
+		struct glob_budget spent;
+		const char *says;
+	} cases[] = {
+		{ { .matches = GLOB_MATCHES_MAX - 3 }, NULL },
+		{ { .visits = GLOB_VISITS_MAX - 8 }, NULL },
+		{ { .matches = GLOB_MATCHES_MAX - 2 }, "100000 paths match" },
+		{ { .visits = GLOB_VISITS_MAX - 7 }, "5000000 files" },
+	};
+	struct tree *t = *state;
+
+	make_file(t, "b/one");
+	make_file(t, "b/two");
+	make_file(t, "b/three");
+	for (size_t i = 0; i < N(cases); i++) {
+		struct glob_budget budget = cases[i].spent;
+		const struct glob all = { .budget = &budget,
+					  .root = at(t, "b"),
+					  .pattern = "*" };
+		const struct glob none = { .budget = &budget,
+					   .root = at(t, "b"),
+					   .pattern = "*.none" };
+		struct glob_matches m = { 0 };
+		struct err e = { 0 };
+		int rc = glob_expand(&none, &t->arena, &m, &e);
+
+		assert_int_equal(rc, 0);
+		rc = glob_expand(&all, &t->arena, &m, &e);
+		assert_int_equal(rc, cases[i].says ? -E2BIG : 0);
+		if (cases[i].says)
+			assert_non_null(strstr(e.msg, cases[i].says));
+	}
+}
+
+/* In a process without capabilities, of a parent that has some. */
+static int list_of_parent(struct tree *t)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3
+	};
+	struct __user_cap_data_struct none[2] = { { 0 } };
+	struct glob_budget budget = { 0 };
+	struct glob g = { .budget = &budget,
+			  .root = arena_printf(&t->arena, "/proc/%d/map_files",
+					       (int)getppid()),
+			  .pattern = "*",
+			  .unlistable = true };
+	struct glob_matches m = { 0 };
+	struct err e = { 0 };
+	DIR *d;
+
+	if (syscall(SYS_capset, &header, none) < 0)
+		return 2;
+	d = opendir(g.root);
+	if (!d)
+		return 77;
+	do
+		errno = 0;
+	while (readdir(d));
+	if (errno != EACCES && errno != EPERM)
+		return 77; /* it can be listed here */
+	(void)closedir(d);
+	if (glob_expand(&g, &t->arena, &m, &e) < 0)
+		return 3;
+	return m.n == 1 && strcmp(m.items[0].path, g.root) == 0 ? 0 : 4;
+}
+
+/* Folders of /proc open for some who must not read them. */
+static void test_unreadable(void **state)
+{
+	struct tree *t = *state;
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(list_of_parent(t));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 #define TREE_TEST(f) \
@@ -356,6 +455,8 @@ int main(void)
 		TREE_TEST(test_too_deep),
 		TREE_TEST(test_ways),
 		TREE_TEST(test_unlistable),
+		TREE_TEST(test_budget),
+		TREE_TEST(test_unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -211,6 +211,43 @@ static void test_variables(void **state)
 	assert_says(failure(t), "has a * in it");
 }
 
+/* A denial that is lost is an error, not a word among others. */
+static void test_lost_denials(void **state)
+{
+	static const struct {
+		enum profile_key key;
+		const char *text;
+		const char *says;
+	} cases[] = {
+		{ KEY_FS_DENY, "@/d/key?", "write * for any text" },
+		{ KEY_FS_DENY, "@/d/[ab]", "p.json:1:7: filesystem.deny: " },
+		{ KEY_FS_DENY, "@/d[1]/*", "? and [ are no patterns" },
+		{ KEY_FS_BYPASS_PROTECTION, "@/d/key?", "are no patterns" },
+		{ KEY_FS_BYPASS_PROTECTION, "@/d[1]/*", "are no patterns" },
+		{ KEY_FS_DENY, "$NOPE/x", "variable that is not set" },
+		{ KEY_FS_DENY, "$NOPE/*", "variable that is not set" },
+	};
+	struct tree *t = *state;
+	struct grants g;
+
+	make_file(t, "d/key1");
+	make_file(t, "d/a");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		t->line = 0;
+		add(t, cases[i].key, cases[i].text);
+		assert_says(failure(t), cases[i].says);
+		t->profile->field[cases[i].key].n = 0;
+	}
+	/* What is there is meant, and a plain path may come later. */
+	make_file(t, "d/[ab]");
+	add(t, KEY_FS_DENY, "@/d/[ab]");
+	add(t, KEY_FS_DENY, "@/d/later");
+	add(t, KEY_FS_READ, "@/d");
+	g = resolve(t);
+	assert_int_equal(access_to(t, &g, "@/d/[ab]"), 0);
+	assert_int_equal(access_to(t, &g, "@/d/a"), R);
+}
+
 static void test_entry_errors(void **state)
 {
 	static const struct {
@@ -607,7 +644,7 @@ static void test_protected(void **state)
 	assert_null(find(t, &g, "@/home/u/.config/egress-run/profiles"));
 	assert_says(skip_of(t, &g, "@/home/u/.config/nono/profiles")->why,
 		    "is not writable");
-	assert_int_equal(g.n_protected, 3);
+	assert_int_equal(g.n_protected, 4);
 	assert_true(g.protected[0].exists);
 	/* a grant above stays, and they stay read-only in it */
 	add(t, KEY_FS_ALLOW, "~/.config");
@@ -680,6 +717,7 @@ int main(void)
 		TREE_TEST(test_replaces_group),
 		TREE_TEST(test_group_behind_profile),
 		TREE_TEST(test_variables),
+		TREE_TEST(test_lost_denials),
 		TREE_TEST(test_entry_errors),
 		TREE_TEST(test_patterns),
 		TREE_TEST(test_links),

@@ -261,7 +261,7 @@ static void test_kinds(void **state)
 	assert_int_equal(close(fd), 0);
 	assert_int_equal(read_path(f, big), -EFBIG);
 	files_error(&f->err,
-		    "profile %s has 4194305 bytes, more than 4194304; long "
+		    "profile %s has 1048577 bytes, more than 1048576; long "
 		    "lists of names belong into a file of "
 		    "egress_run.allow_domain_file",
 		    big);

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 #include "profile_files.h"
+#include "profiles/json.h"
 #include "profiles/load.h"
 
 #define OWN  "config/egress-run/profiles/"
@@ -185,6 +186,39 @@ static void test_many(void **state)
 	fails(f, "p8", E2BIG);
 	assert_non_null(
 		strstr(f->err.msg, "too many base profiles in all (max 256)"));
+}
+
+/* A file of len bytes. */
+static void put_long(struct files *f, const char *name, const char *text,
+		     size_t len)
+{
+	char *all = malloc(len + 1);
+
+	assert_non_null(all);
+	memset(all, ' ', len);
+	memcpy(all, text, strlen(text));
+	all[len] = '\0';
+	(void)files_put(f, name, all);
+	free(all);
+}
+
+static void test_bytes(void **state)
+{
+	static const char all[] = "{ \"extends\": [\"a0\",\"a1\",\"a2\","
+				  "\"a3\",\"a4\",\"a5\",\"a6\"] }";
+	struct files *f = *state;
+
+	for (int i = 0; i < 7; i++)
+		put_long(f, arena_printf(&f->arena, OWN "a%d.json", i), "{}",
+			 JSON_SIZE_MAX);
+	put_long(f, OWN "b.json", all, JSON_SIZE_MAX);
+	(void)load(f, "b");
+	(void)files_put(f, OWN "c.json", "{ \"extends\": \"b\" }");
+	fails(f, "c", E2BIG);
+	assert_non_null(strstr(f->err.msg, OWN "b.json:1:"));
+	assert_non_null(strstr(f->err.msg, OWN "a6.json the profiles have "
+					       "8388626 bytes in all, more "
+					       "than 8388608"));
 }
 
 static void test_missing(void **state)
@@ -414,7 +448,8 @@ static void test_unknown_excluded(void **state)
 	struct files *f = *state;
 	const char *path =
 		files_put(f, OWN "a.json",
-			  "{ \"groups\": { \"exclude\": [\"user_tool\"] } }");
+			  "{ \"groups\": { \"exclude\": [\"user_tool\","
+			  " \"no-such\", \"nor-this\"] } }");
 	const struct profile *p = load(f, "a").effective;
 
 	assert_non_null(p->notes);
@@ -556,6 +591,52 @@ static void test_check(void **state)
 	assert_true(strlen(f->err.msg) > strlen(want) + 20);
 }
 
+/* "x0MIDv0", "x1MIDv1", ...: n strings, or members. */
+static const char *many(struct files *f, const char *head, const char *mid,
+			unsigned n, const char *tail)
+{
+	size_t room = strlen(head) + strlen(tail) + n * 32 + 1;
+	char *text = arena_alloc(&f->arena, room, 1);
+	size_t used;
+
+	assert_non_null(text);
+	used = (size_t)snprintf(text, room, "%s", head);
+	for (unsigned i = 0; i < n; i++)
+		used += (size_t)snprintf(text + used, room - used,
+					 "%s\"x%u%sv%u\"", i ? "," : "", i, mid,
+					 i);
+	(void)snprintf(text + used, room - used, "%s", tail);
+	return text;
+}
+
+static void test_counts(void **state)
+{
+	static const struct {
+		const char *head, *mid, *tail, *says;
+		unsigned max;
+	} cases[] = {
+		{ "{\"network\":{\"no_proxy\":[", "-", "]}}",
+		  "network.no_proxy has 1001 entries, more than 1000", 1000 },
+		{ "{\"environment\":{\"set_vars\":{", "\":\"", "}}}",
+		  "environment.set_vars has 4097 entries", 4096 },
+		{ "{\"env_credentials\":{", "\":\"", "}}",
+		  "env_credentials has 4097 entries", 4096 },
+	};
+	struct files *f = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *head = cases[i].head;
+		const char *mid = cases[i].mid;
+		const char *tail = cases[i].tail;
+		unsigned max = cases[i].max;
+
+		assert_int_equal(check(f, many(f, head, mid, max, tail)), 0);
+		assert_int_equal(check(f, many(f, head, mid, max + 1, tail)),
+				 -E2BIG);
+		assert_non_null(strstr(f->err.msg, cases[i].says));
+	}
+}
+
 /* All groups, the ones of other systems too, can be named. */
 static void test_other_systems(void **state)
 {
@@ -576,28 +657,18 @@ int main(void)
 #define TEST(fn) \
 	cmocka_unit_test_setup_teardown(fn, files_setup, files_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_order),
-		TEST(test_forms),
-		TEST(test_diamond),
-		TEST(test_cycle),
-		TEST(test_depth),
-		TEST(test_many),
-		TEST(test_missing),
-		TEST(test_bad_names),
-		TEST(test_beside),
-		TEST(test_shipped_base),
-		TEST(test_own_name),
-		TEST(test_overrides),
-		TEST(test_name),
-		TEST(test_default_groups),
-		TEST(test_group_origin),
-		TEST(test_group_errors),
-		TEST(test_unknown_excluded),
-		TEST(test_no_name),
-		TEST(test_extends_flag),
-		TEST(test_flags),
-		TEST(test_bad_base),
-		TEST(test_check),
+		TEST(test_order),	   TEST(test_forms),
+		TEST(test_diamond),	   TEST(test_cycle),
+		TEST(test_depth),	   TEST(test_many),
+		TEST(test_bytes),	   TEST(test_missing),
+		TEST(test_bad_names),	   TEST(test_beside),
+		TEST(test_shipped_base),   TEST(test_own_name),
+		TEST(test_overrides),	   TEST(test_name),
+		TEST(test_default_groups), TEST(test_group_origin),
+		TEST(test_group_errors),   TEST(test_unknown_excluded),
+		TEST(test_no_name),	   TEST(test_extends_flag),
+		TEST(test_flags),	   TEST(test_bad_base),
+		TEST(test_check),	   TEST(test_counts),
 		TEST(test_other_systems),
 	};
 

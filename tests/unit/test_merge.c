@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -530,6 +531,59 @@ static void test_associative(void **state)
 	(void)state;
 }
 
+/* CPU time, so that a busy machine does not matter. */
+static double seconds(void)
+{
+	return (double)clock() / CLOCKS_PER_SEC;
+}
+
+/* Many entries, and only such that are there: by the square this is minutes. */
+static void test_duplicates(void **state)
+{
+	const size_t n = 60000;
+	struct arena arena = { NULL };
+	struct profile *base = profile_new(&arena);
+	struct profile *child = profile_new(&arena);
+	double start;
+
+	assert_true(base && child);
+	for (size_t i = 0; i < n; i++) {
+		struct json *object = arena_alloc(&arena, 1, sizeof(*object));
+		struct json *member = arena_alloc(&arena, 1, sizeof(*member));
+		struct entry item = { .text = arena_printf(
+					      &arena, "/a/long/way/%zu", i) };
+
+		assert_true(object && member && item.text);
+		*member = (struct json) { .type = JSON_NUMBER,
+					  .key = "n",
+					  .string = "1",
+					  .number = (double)i };
+		*object = (struct json) { .type = JSON_OBJECT,
+					  .items = member,
+					  .n = 1 };
+		for (size_t k = 0; k < 2; k++) {
+			struct profile *p = k ? child : base;
+			const struct entry other = { .value = object };
+
+			assert_int_equal(profile_append(&arena,
+							&p->field[KEY_FS_READ],
+							&item),
+					 0);
+			assert_int_equal(profile_append(&arena,
+							&p->field[KEY_FS_WRITE],
+							&other),
+					 0);
+		}
+	}
+	start = seconds();
+	child = profile_merged(&arena, base, child);
+	assert_int_equal(child->field[KEY_FS_READ].n, n);
+	assert_int_equal(child->field[KEY_FS_WRITE].n, n);
+	assert_true(seconds() - start < 2);
+	arena_free(&arena);
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -543,6 +597,7 @@ int main(void)
 		cmocka_unit_test(test_sharing),
 		cmocka_unit_test(test_replacing),
 		cmocka_unit_test(test_associative),
+		cmocka_unit_test(test_duplicates),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

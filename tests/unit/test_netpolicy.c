@@ -175,7 +175,16 @@ static void test_blocked(void **state)
 	compile(d, false);
 	assert_int_equal(d->policy.kind, NETPOLICY_BLOCKED);
 	assert_int_equal(allowlist_n_domains(d->policy.allow), 0);
-	/* An explicit flag opens what the profile blocks. */
+	/* --allow-net does not open what the profile blocks. */
+	netpolicy_done(&d->policy);
+	assert_int_equal(netpolicy_compile(&d->library, d->p, &d->vars, true,
+					   &d->arena, &d->policy, &d->e),
+			 -EINVAL);
+	assert_null(d->policy.allow);
+	assert_non_null(strstr(d->e.msg, "network.block and --allow-net "
+					 "contradict"));
+	assert_non_null(strstr(d->e.msg, "p.json:3:7"));
+	d->p->field[KEY_NET_BLOCK].items[0].text = "false";
 	compile(d, true);
 	assert_int_equal(d->policy.kind, NETPOLICY_OPEN);
 }
@@ -347,11 +356,12 @@ static void test_bad_files(void **state)
 		size_t len;
 		const char *says;
 	} cases[] = {
-		{ "a.test\n# c\n*.com\n", 16, "/names:3: pattern '*.com'" },
+		{ "a.test\n# c\n*.com\n", 16, "/names:3: is no host name" },
 		{ "a.test b.test\n", 14, "/names:1: " },
 		{ "a.test\nb\0.test\n", 15, "/names:2: has a NUL" },
 		{ "192.0.2.1\n", 10, "/names:1: " },
-		{ "github.com/x\n", 13, "path rules" },
+		{ "github.com/x\n", 13, "/names:1: " },
+		{ "password: hunter2\n", 18, "/names:1: is no host name" },
 		{ "x..test", 7, "/names:1: " },
 	};
 	struct desk *d = *state;
@@ -361,6 +371,8 @@ static void test_bad_files(void **state)
 	for (size_t i = 0; i < N(cases); i++) {
 		write_file(d, "names", cases[i].text, cases[i].len);
 		refuse(d, WORDS(cases[i].says));
+		/* No word of what may be a secret. */
+		assert_null(strstr(d->e.msg, "hunter2"));
 	}
 	(void)snprintf(path, sizeof(path), "%s/names", d->dir);
 	assert_int_equal(chmod(path, 0666), 0);
@@ -370,6 +382,29 @@ static void test_bad_files(void **state)
 	refuse(d, WORDS("/missing", "No such file"));
 	item->text = "policy";
 	refuse(d, WORDS("no regular file"));
+	item->text = "names";
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(truncate(path, (off_t)128 << 20 | 1), 0);
+	refuse(d, WORDS("names", "134217729 bytes, more than 134217728"));
+	assert_int_equal(d->e.code, EFBIG);
+}
+
+/* Nobody's memory is to be filled by a line. */
+static void test_long_lines(void **state)
+{
+	char text[2 + 1025 + 8] = "#\n";
+	struct desk *d = *state;
+
+	memset(text + 2, '#', 1025);
+	memcpy(text + 2 + 1024, "\nx.test", 8);
+	write_file(d, "names", text, strlen(text));
+	(void)set(d, KEY_OWN_ALLOW_DOMAIN_FILE, "names", 3);
+	compile(d, false);
+	assert_int_equal(allowlist_n_domains(d->policy.allow), 1);
+	netpolicy_done(&d->policy);
+	memcpy(text + 2 + 1024, "#\nx.test", 9);
+	write_file(d, "names", text, strlen(text));
+	refuse(d, WORDS("/names:2: is longer than 1024 bytes"));
 }
 
 /* A profile without words like group names needs no shipped data. */
@@ -495,6 +530,21 @@ static void test_no_proxy(void **state)
 	assert_non_null(strstr(d->e.msg, "write '.dev.local'"));
 }
 
+/* One list times the other must not take minutes. */
+static void test_pairs(void **state)
+{
+	struct desk *d = *state;
+
+	for (unsigned i = 0; i < 2000; i++) {
+		(void)set(d, KEY_NET_NO_PROXY, ".a.local", 3);
+		(void)set(d, KEY_NET_ALLOW_DOMAIN, "x.test", 4);
+	}
+	assert_int_equal(netpolicy_check(d->p, &d->arena, &d->e), 0);
+	(void)set(d, KEY_NET_ALLOW_DOMAIN, "x.test", 4);
+	assert_int_equal(netpolicy_check(d->p, &d->arena, &d->e), -E2BIG);
+	assert_non_null(strstr(d->e.msg, "network.no_proxy with 2000 entries"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -514,7 +564,9 @@ int main(void)
 		DESK_TEST(test_bad_networks),
 		DESK_TEST(test_contradictions),
 		DESK_TEST(test_upstream_bypass),
+		DESK_TEST(test_long_lines),
 		DESK_TEST(test_no_proxy),
+		DESK_TEST(test_pairs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,6 +182,24 @@ static void test_claude_code(void **state)
 	assert_non_null(find(got.effective, KEY_COMMANDS_DENY, "pkexec"));
 }
 
+/* The names of nono for it, old and new. */
+static void test_claude(void **state)
+{
+	static const struct want wants[] = { CLAUDE_GROUPS };
+	static const char *const names[] = { "claude", "claude-no-kc" };
+	struct files *f = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct loaded got = load(f, names[i]);
+
+		check_wants(f, got.effective, wants,
+			    sizeof(wants) / sizeof(wants[0]));
+		assert_string_equal(
+			profile_scalar(got.effective, KEY_WORKDIR_ACCESS),
+			"readwrite");
+	}
+}
+
 static void check_schedar(struct files *f, struct loaded got)
 {
 	static const struct want wants[] = {
@@ -278,10 +296,12 @@ static void check_file(struct files *f, const struct library_item *item)
 static void test_all(void **state)
 {
 	static const char *const names[] = {
-		"bun-dev",  "ci",	"claude-code", "codex",
-		"default",  "go-dev",	"java-dev",    "linux-host-compat",
-		"mise-dev", "node-dev", "opencode",    "python-dev",
-		"rust-dev", "schedar",
+		"bun-dev",	     "ci",	     "claude",
+		"claude-code",	     "claude-no-kc", "codex",
+		"default",	     "go-dev",	     "java-dev",
+		"linux-host-compat", "mise-dev",     "node-dev",
+		"opencode",	     "python-dev",   "rust-dev",
+		"schedar",
 	};
 	struct files *f = *state;
 	struct library_item *items;
@@ -415,9 +435,9 @@ int main(void)
 #define TEST(fn) \
 	cmocka_unit_test_setup_teardown(fn, files_setup, files_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_claude_code), TEST(test_schedar), TEST(test_seed),
-		TEST(test_all),		TEST(test_groups),  TEST(test_networks),
-		TEST(test_hosts),	TEST(test_tools),
+		TEST(test_claude_code), TEST(test_claude), TEST(test_schedar),
+		TEST(test_seed),	TEST(test_all),	   TEST(test_groups),
+		TEST(test_networks),	TEST(test_hosts),  TEST(test_tools),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

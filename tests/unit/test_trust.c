@@ -83,9 +83,10 @@ static void test_folder_mode(void **state)
 		    path, dir, dir);
 	assert_int_equal(chmod(dir, 01777), 0);
 	assert_int_equal(check(f, path), 0);
-	/* Further up a stranger can put nothing of ours into the place. */
+	/* Further up a stranger could exchange whole folders. */
 	assert_int_equal(chmod(files_path(f, "a"), 0777), 0);
-	assert_int_equal(check(f, path), 0);
+	assert_int_equal(check(f, path), -EPERM);
+	assert_non_null(strstr(f->err.msg, files_path(f, "a")));
 }
 
 static void test_owner(void **state)

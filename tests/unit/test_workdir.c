@@ -113,21 +113,50 @@ static void check_folder(struct tree *t, const char *path, bool fine)
 static void test_system_folders(void **state)
 {
 	static const char *const refused[] = {
-		"/",	      "/bin",		"/usr/bin",
-		"/boot",      "/dev",		"/dev/pts",
-		"/etc",	      "/etc/ssl",	"/home",
-		"/lib",	      "/lib64",		"/media",
-		"/mnt",	      "/opt",		"/proc",
-		"/proc/self", "/root",		"/run",
-		"/run/lock",  "/sbin",		"/srv",
-		"/sys",	      "/sys/fs",	"/tmp",
-		"/usr",	      "/usr/local",	"/usr/share",
-		"/usr/src",   "/usr/local/src", "/var",
-		"/var/lib",   "/var/log",	"/var/tmp",
+		"/",
+		"/bin",
+		"/usr/bin",
+		"/boot",
+		"/dev",
+		"/dev/pts",
+		"/etc",
+		"/etc/ssl",
+		"/home",
+		"/lib",
+		"/lib64",
+		"/media",
+		"/mnt",
+		"/opt",
+		"/proc",
+		"/proc/self",
+		"/root",
+		"/run",
+		"/run/lock",
+		"/sbin",
+		"/srv",
+		"/sys",
+		"/sys/fs",
+		"/tmp",
+		"/usr",
+		"/usr/local",
+		"/usr/share",
+		"/usr/src",
+		"/usr/local/src",
+		"/var",
+		"/var/lib",
+		"/var/log",
+		"/var/tmp",
 		"/dev/shm",
+		"/var/lib/dpkg",
+		"/var/lib/dpkg/info",
+		"/var/cache",
+		"/var/cache/apt",
+		"/var/log/apt",
+		"/var/spool/cron",
 	};
 	struct tree *t = *state;
 	char shm[] = "/dev/shm/egress-run.XXXXXX";
+	char tmp[] = "/var/tmp/egress-run.XXXXXX";
 
 	add(t, KEY_WORKDIR_ACCESS, "read");
 	t->vars.home = "/home/nobody-of-the-test";
@@ -135,12 +164,15 @@ static void test_system_folders(void **state)
 		check_folder(t, refused[i], false);
 	/* where people and build services work */
 	check_folder(t, at(t, "work"), true);
-	check_folder(t, "/var/lib/dpkg", true);
 	check_folder(t, "/usr/src/linux", true);
 	assert_non_null(mkdtemp(shm));
 	check_folder(t, shm, true);
 	assert_int_equal(rmdir(shm), 0);
 	check_folder(t, "/home/somebody", true);
+	assert_non_null(mkdtemp(tmp));
+	check_folder(t, tmp, true);
+	assert_int_equal(rmdir(tmp), 0);
+	check_folder(t, "/var/lib/jenkins/workspace", true);
 }
 
 static void test_refused_text(void **state)
@@ -208,23 +240,23 @@ static void test_denied(void **state)
 	struct tree *t = *state;
 	struct result r;
 
-	make_dir(t, "home/u/.ssh/x");
+	make_dir(t, "home/u/.aws/x");
 	add(t, KEY_WORKDIR_ACCESS, "readwrite");
-	add_group(t, KEY_FS_DENY, "~/.ssh", "deny_credentials");
-	t->vars.workdir = at(t, "home/u/.ssh/x");
+	add_group(t, KEY_FS_DENY, "~/.aws", "deny_credentials");
+	t->vars.workdir = at(t, "home/u/.aws/x");
 	r = run(t);
 	assert_refused(&r, "which deny_credentials denies");
 	/* opened for less than the level */
-	add(t, KEY_FS_READ, "~/.ssh");
-	add(t, KEY_FS_BYPASS_PROTECTION, "~/.ssh");
+	add(t, KEY_FS_READ, "~/.aws");
+	add(t, KEY_FS_BYPASS_PROTECTION, "~/.aws");
 	r = run(t);
 	assert_int_equal(r.grants.denials[0].bypassed, R);
 	assert_refused(&r, "which deny_credentials denies");
 	add(t, KEY_FS_BYPASS_PROTECTION, "$WORKDIR");
 	r = run(t);
 	assert_int_equal(r.rc, 0);
-	assert_int_equal(grants_access(&r.grants, at(t, "home/u/.ssh/x")), RW);
-	assert_int_equal(grants_access(&r.grants, at(t, "home/u/.ssh/y")), R);
+	assert_int_equal(grants_access(&r.grants, at(t, "home/u/.aws/x")), RW);
+	assert_int_equal(grants_access(&r.grants, at(t, "home/u/.aws/y")), R);
 	t->profile->field[KEY_FS_BYPASS_PROTECTION].n = 0;
 	/* a denial below it is no obstacle */
 	t->vars.workdir = at(t, "work/app");
@@ -233,6 +265,46 @@ static void test_denied(void **state)
 	assert_int_equal(r.rc, 0);
 	assert_int_equal(grants_access(&r.grants, at(t, "work/app/secret")), 0);
 	assert_int_equal(grants_access(&r.grants, at(t, "work/app/x")), RW);
+}
+
+/* The rest of them is denied by the shipped groups as a rule. */
+static void test_home_folders(void **state)
+{
+	static const char *const refused[] = {
+		".cache", ".config",	    ".local", ".local/share",
+		".ssh",	  ".ssh/a/project", ".gnupg", ".gnupg/x",
+	};
+	static const char *const fine[] = {
+		".config/nvim",
+		".local/src/project",
+		".cache/build",
+		".sshd",
+	};
+	struct tree *t = *state;
+	struct result r;
+
+	add(t, KEY_WORKDIR_ACCESS, "readwrite");
+	make_dir(t, "home/keys");
+	make_link(t, "home/u/.ssh", "@/home/keys");
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		const char *path =
+			arena_printf(&t->arena, "home/u/%s", refused[i]);
+
+		make_dir(t, path);
+		t->vars.workdir = at(t, path);
+		r = run(t);
+		assert_refused(&r, "a folder of your settings");
+		assert_refused(&r, "or say --allow /");
+	}
+	for (size_t i = 0; i < sizeof(fine) / sizeof(fine[0]); i++) {
+		const char *path =
+			arena_printf(&t->arena, "home/u/%s", fine[i]);
+
+		make_dir(t, path);
+		check_folder(t, at(t, path), true);
+	}
+	add_flag(t, KEY_FS_ALLOW, "~/.config", "--allow");
+	check_folder(t, at(t, "home/u/.config"), true);
 }
 
 static void test_profiles_folder(void **state)
@@ -266,13 +338,10 @@ int main(void)
 #define TREE_TEST(f) \
 	cmocka_unit_test_setup_teardown(f, tree_setup, tree_teardown)
 	const struct CMUnitTest tests[] = {
-		TREE_TEST(test_levels),
-		TREE_TEST(test_grant),
-		TREE_TEST(test_system_folders),
-		TREE_TEST(test_refused_text),
-		TREE_TEST(test_home),
-		TREE_TEST(test_denied),
-		TREE_TEST(test_profiles_folder),
+		TREE_TEST(test_levels),		TREE_TEST(test_grant),
+		TREE_TEST(test_system_folders), TREE_TEST(test_refused_text),
+		TREE_TEST(test_home),		TREE_TEST(test_denied),
+		TREE_TEST(test_home_folders),	TREE_TEST(test_profiles_folder),
 		TREE_TEST(test_missing),
 	};
 
