@@ -45,6 +45,8 @@ struct listener_ops {
 	 * bytes), or 0 if there is none or none yet. */
 	size_t (*query)(void *arg, const struct dns_client *from,
 			const uint8_t *msg, size_t len, uint8_t *answer);
+	/* False: what is there to read shall stay for another process. */
+	bool (*may_read)(void *arg);
 	/* Called before a batch of such answers is sent. */
 	void (*before_send)(void *arg);
 	void *arg;

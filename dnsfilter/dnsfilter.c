@@ -49,6 +49,8 @@ int dnsfilter_main(const struct dnsfilter_config *c)
 	if (rc < 0)
 		log_error("%s", e.msg);
 	loop_free(l);
-	close_all(c);
-	return rc == 0 ? 0 : 1;
+	/* The monitor kills who closes the channel; it shall see the status. */
+	if (rc != DNSFILTER_EXIT_AGAIN)
+		close_all(c);
+	return rc < 0 ? 1 : rc;
 }

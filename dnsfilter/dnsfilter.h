@@ -92,6 +92,10 @@ struct dnsfilter_config {
 	bool log_all; /* send DNS_MSG_EVENT for allowed answers as well */
 };
 
+/* resolv.conf or hosts now lead to where this process may not read: a new one
+ * that is started in the same way may. */
+#define DNSFILTER_EXIT_AGAIN 3
+
 /* Serves until the channel reports end of file.  Runs in its own process (the
  * caller has forked and closed everything else).  Returns an exit status. */
 int dnsfilter_main(const struct dnsfilter_config *c);

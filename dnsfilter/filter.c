@@ -32,6 +32,7 @@
 #include "dnsfilter/channel.h"
 #include "dnsfilter/policy.h"
 #include "dnsfilter/report.h"
+#include "dnsfilter/rereadable.h"
 #include "dnsfilter/resolve.h"
 #include "dnsfilter/server.h"
 
@@ -48,6 +49,7 @@ struct filter {
 	struct server *server;
 	struct cache *cache;
 	struct resolver *resolver;
+	struct rereadable files[2];
 	uint64_t warn_at_ms; /* not before */
 	bool closed;
 	int status;
@@ -252,11 +254,29 @@ static size_t on_query(void *arg, const struct dns_client *from,
 		f, &qy, answer);
 }
 
+static void stop(struct filter *f, int status)
+{
+	f->closed = true;
+	f->status = status;
+	loop_stop(f->loop);
+}
+
 static void before_send(void *arg)
 {
 	struct filter *f = arg;
 
 	dns_channel_flush(f->channel);
+}
+
+/* Looked at before anything is read, so that no question is lost. */
+static bool may_read(void *arg)
+{
+	struct filter *f = arg;
+
+	for (size_t i = 0; i < 2 && !f->closed; i++)
+		if (rereadable_is_lost(&f->files[i]))
+			stop(f, DNSFILTER_EXIT_AGAIN);
+	return !f->closed;
 }
 
 static bool on_admitted(void *arg, const struct dns_msg_admitted *m)
@@ -282,11 +302,7 @@ static void on_writable(void *arg)
 
 static void on_closed(void *arg, int status)
 {
-	struct filter *f = arg;
-
-	f->closed = true;
-	f->status = status;
-	loop_stop(f->loop);
+	stop(arg, status);
 }
 
 int filter_status(const struct filter *f)
@@ -303,6 +319,7 @@ static int set_up(struct filter *f, struct err *e)
 					       .closed = on_closed,
 					       .arg = f };
 	struct listener_ops listener_ops = { .query = on_query,
+					     .may_read = may_read,
 					     .before_send = before_send,
 					     .arg = f };
 	int rc = cache_new(&f->cache, CACHE_ENTRIES_MAX, CACHE_BYTES_MAX);
@@ -332,6 +349,8 @@ int filter_new(struct filter **ret, struct loop *l,
 		return err_errno(e, ENOMEM, "dns filter");
 	f->loop = l;
 	f->config = config;
+	rereadable_init(&f->files[0], config->resolv_conf);
+	rereadable_init(&f->files[1], config->hosts);
 	rc = set_up(f, e);
 	if (rc < 0) {
 		filter_free(f);

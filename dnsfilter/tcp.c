@@ -369,6 +369,8 @@ static void on_connect(void *arg, uint32_t events)
 	struct listener *l = arg;
 
 	(void)events;
+	if (!l->t->ops.may_read(l->t->ops.arg))
+		return;
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		int fd = accept4(l->fd, NULL, NULL,
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -174,7 +174,7 @@ static void on_ready(void *arg, uint32_t events)
 
 	(void)events;
 	for (int i = 0; i < BATCHES_MAX && !u->paused; i++)
-		if (!serve_batch(u))
+		if (!u->ops.may_read(u->ops.arg) || !serve_batch(u))
 			break;
 }
 

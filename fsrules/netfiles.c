@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/fd.h"
+#include "fsrules/generated.h"
 
 #define STAGING "/proc"
 
@@ -111,7 +112,6 @@ int netfiles_prepare(struct netfiles *nf, const char *nameserver, struct err *e)
 {
 	cleanup_free char *resolv = NULL;
 	cleanup_free char *nsswitch = NULL;
-	char hostname[256] = "";
 	char head[512];
 	int rc;
 
@@ -128,13 +128,9 @@ int netfiles_prepare(struct netfiles *nf, const char *nameserver, struct err *e)
 			     &nf->nsswitch, e);
 	if (rc < 0)
 		return rc;
-	if (gethostname(hostname, sizeof(hostname) - 1) < 0)
-		hostname[0] = '\0';
-	(void)snprintf(head, sizeof(head),
-		       "127.0.0.1 localhost %s\n"
+	return compose("127.0.0.1 localhost " GENERATED_HOSTNAME "\n"
 		       "::1 localhost ip6-localhost ip6-loopback\n",
-		       hostname);
-	return compose(head, NULL, NULL, &nf->hosts, e);
+		       NULL, NULL, &nf->hosts, e);
 }
 
 void netfiles_done(struct netfiles *nf)
@@ -143,86 +139,4 @@ void netfiles_done(struct netfiles *nf)
 	free(nf->hosts);
 	free(nf->nsswitch);
 	memset(nf, 0, sizeof(*nf));
-}
-
-static int write_file(const char *path, const char *text, struct err *e)
-{
-	cleanup_fd int fd =
-		open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	size_t len = strlen(text);
-
-	if (fd < 0 || write(fd, text, len) != (ssize_t)len ||
-	    fchmod(fd, 0444) < 0)
-		return err_errno(e, errno ? errno : EIO, "write the new %s",
-				 path + strlen(STAGING) + 1);
-	return 0;
-}
-
-static int bind_file(const char *from, const char *to, struct err *e)
-{
-	if (mount(from, to, NULL, MS_BIND, NULL) < 0) {
-		if (errno == ENOENT || errno == ENOTDIR)
-			return 0; /* missing, or a dangling link */
-		return err_errno(e, errno, "bind the generated file over %s",
-				 to);
-	}
-	if (mount(NULL, to, NULL,
-		  MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV |
-			  MS_NOEXEC,
-		  NULL) < 0)
-		return err_errno(e, errno, "make %s read-only", to);
-	return 0;
-}
-
-static int mount_small_tmpfs(const char *on, unsigned long flags, struct err *e)
-{
-	if (mount("tmpfs", on, "tmpfs",
-		  MS_NOSUID | MS_NODEV | MS_NOEXEC | flags,
-		  "size=512k,mode=0755") < 0)
-		return err_errno(e, errno, "mount a tmpfs on %s", on);
-	return 0;
-}
-
-/* glibc asks nscd before it reads nsswitch.conf. */
-static int hide_nscd(struct err *e)
-{
-	static const char *const dirs[] = { "/run/nscd", "/var/run/nscd" };
-
-	for (size_t i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++) {
-		struct stat st;
-		int rc = 0;
-
-		if (stat(dirs[i], &st) == 0 && S_ISDIR(st.st_mode))
-			rc = mount_small_tmpfs(dirs[i], MS_RDONLY, e);
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
-int netfiles_mount(const struct netfiles *nf, struct err *e)
-{
-	const struct {
-		const char *text, *from, *to;
-	} files[] = {
-		{ nf->resolv_conf, STAGING "/resolv.conf", "/etc/resolv.conf" },
-		{ nf->hosts, STAGING "/hosts", "/etc/hosts" },
-		{ nf->nsswitch, STAGING "/nsswitch.conf",
-		  "/etc/nsswitch.conf" },
-	};
-	int rc = mount_small_tmpfs(STAGING, 0, e);
-
-	for (size_t i = 0; rc == 0 && i < sizeof(files) / sizeof(files[0]);
-	     i++) {
-		if (!files[i].text)
-			continue;
-		rc = write_file(files[i].from, files[i].text, e);
-		if (rc == 0)
-			rc = bind_file(files[i].from, files[i].to, e);
-	}
-	if (rc < 0)
-		return rc;
-	if (umount2(STAGING, MNT_DETACH) < 0)
-		return err_errno(e, errno, "unmount the staging tmpfs");
-	return hide_nscd(e);
 }

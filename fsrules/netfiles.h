@@ -24,10 +24,4 @@ int netfiles_prepare(struct netfiles *nf, const char *nameserver,
 		     struct err *e);
 void netfiles_done(struct netfiles *nf);
 
-/* In the cage's mount namespace, with its old /proc still in place (it serves
- * as the mount point of a staging tmpfs): binds the files read-only over the
- * host's, following symbolic links.  A file that the host does not have stays
- * absent: every resolver then asks 127.0.0.1, where the filter listens too. */
-int netfiles_mount(const struct netfiles *nf, struct err *e);
-
 #endif

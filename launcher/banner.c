@@ -2,6 +2,7 @@
 #include "launcher/banner.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,8 @@
 #include "profiles/keys.h"
 
 #define LINE_MAX_BYTES 900
+#define NAME_MAX_BYTES 40
+#define PATH_MAX_BYTES 200
 
 /* A line that grows; what does not fit is cut. */
 struct line {
@@ -33,6 +36,39 @@ __attribute__((format(printf, 2, 3))) static void add(struct line *l,
 		l->len = sizeof(l->text) - 1;
 }
 
+/* Text of a file must not push the rest out of the line, nor end its quotes. */
+static void add_cut(struct line *l, const char *text, size_t max, char quote)
+{
+	size_t len = strnlen(text, max + 1);
+	bool cut = len > max;
+
+	if (cut)
+		len = max;
+	/* Not within a character of UTF-8. */
+	while (cut && len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+		len--;
+	for (size_t i = 0; i < len; i++)
+		add(l, "%c", quote && text[i] == quote ? '?' : text[i]);
+	if (cut)
+		add(l, "...");
+}
+
+static bool allows_every_name(const struct allowlist *al)
+{
+	for (size_t i = 0; i < allowlist_n_domains(al); i++)
+		if (strcmp(allowlist_domain(al, i), "*") == 0)
+			return true;
+	return false;
+}
+
+static void add_denied(struct line *l, const struct netpolicy *net)
+{
+	size_t n = allowlist_n_denied(net->allow);
+
+	if (n > 0)
+		add(l, " less %zu denied", n);
+}
+
 static void add_network(struct line *l, const struct netpolicy *net)
 {
 	size_t names = allowlist_n_domains(net->allow);
@@ -41,17 +77,22 @@ static void add_network(struct line *l, const struct netpolicy *net)
 	switch (net->kind) {
 	case NETPOLICY_OPEN:
 		add(l, "every name and address allowed");
-		return;
+		break;
 	case NETPOLICY_LIST:
-		add(l, "%zu name%s", names, names == 1 ? "" : "s");
+		if (allows_every_name(net->allow))
+			add(l, "every name");
+		else
+			add(l, "%zu name%s", names, names == 1 ? "" : "s");
 		if (networks > 0)
 			add(l, " and %zu address%s", networks,
 			    networks == 1 ? "" : "es");
 		add(l, " allowed");
-		return;
+		break;
 	default:
 		add(l, "no network");
+		return;
 	}
+	add_denied(l, net);
 }
 
 static void add_workdir(struct line *l, const struct prepared *p)
@@ -63,40 +104,28 @@ static void add_workdir(struct line *l, const struct prepared *p)
 	};
 
 	if (p->workdir_access > 0 &&
-	    p->workdir_access < sizeof(level) / sizeof(level[0]))
-		add(l, "; working directory %s %s", p->base.vars.workdir,
-		    level[p->workdir_access]);
+	    p->workdir_access < sizeof(level) / sizeof(level[0])) {
+		add(l, "; working directory ");
+		add_cut(l, p->base.vars.workdir, PATH_MAX_BYTES, 0);
+		add(l, " %s", level[p->workdir_access]);
+	}
 }
 
 static void say_profile(const struct prepared *p)
 {
 	struct line l = { .len = 0 };
 
-	add(&l, "profile %s (%s): ", p->loaded.name, p->loaded.path);
+	add(&l, "profile '");
+	add_cut(&l, p->loaded.name, NAME_MAX_BYTES, '\'');
+	add(&l, "' (");
+	add_cut(&l, p->loaded.path ? p->loaded.path : "built in",
+		PATH_MAX_BYTES, 0);
+	add(&l, "): ");
 	add_network(&l, &p->net);
 	add_workdir(&l, p);
 	if (p->credentials[0])
 		add(&l, "; %s", p->credentials);
 	log_notice("%s", l.text);
-}
-
-/* True if the profile or the command line grants files; the groups that every
- * run has do not count. */
-static bool grants_files(const struct profile *p)
-{
-	for (int k = KEY_FS_ALLOW; k <= KEY_FS_UNIX_SOCKET_SUBTREE_BIND; k++)
-		if (p->field[k].n > 0)
-			return true;
-	return false;
-}
-
-/* To be removed with the step that enforces them. */
-static void say_files_not_enforced(const struct prepared *p)
-{
-	if (grants_files(p->loaded.profile) || p->workdir_access > 0)
-		log_warning("file grants are not enforced yet: the command "
-			    "reads and writes what its user may; --dry-run "
-			    "lists the grants");
 }
 
 /* Keys of the profile on which a run does not act. */
@@ -125,5 +154,4 @@ void banner_print(const struct options *o, const struct prepared *p)
 		log_notice("nothing is reachable: no name is allowed; "
 			   "--allow-domain NAME, --network-profile developer "
 			   "or --allow-net change that");
-	say_files_not_enforced(p);
 }

@@ -200,14 +200,11 @@ static int receive_gateway(int channel, struct cage *c, struct err *e)
 static int receive_ready(struct cage *c, struct err *e)
 {
 	struct cage_msg m;
-	int fds[2] = { -1, -1 };
-	size_t n = 2;
-	int rc = expect(c->init_channel, CAGE_MSG_READY, &m, fds, &n, e);
+	size_t n = READY_FD__COUNT;
+	int rc = expect(c->init_channel, CAGE_MSG_READY, &m, c->ready, &n, e);
 
-	c->loopback_udp = fds[0];
-	c->loopback_tcp = fds[1];
-	if (rc == 0 && n != 2)
-		return err_set(e, EPROTO, "init sent %zu sockets", n);
+	if (rc == 0 && n != READY_FD__COUNT)
+		return err_set(e, EPROTO, "init sent %zu descriptors", n);
 	return rc;
 }
 
@@ -323,8 +320,8 @@ void cage_destroy(struct cage *c)
 	(void)reap(&c->stage_pid);
 	fd_close(&c->init_pidfd);
 	fd_close(&c->init_channel);
-	fd_close(&c->loopback_udp);
-	fd_close(&c->loopback_tcp);
+	for (int i = 0; i < READY_FD__COUNT; i++)
+		fd_close(&c->ready[i]);
 	for (int i = 0; i < GATEWAY_FD__COUNT; i++)
 		fd_close(&c->gateway[i]);
 }

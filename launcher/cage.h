@@ -21,7 +21,7 @@
 #include <sys/types.h>
 
 #include "common/err.h"
-#include "fsrules/netfiles.h"
+#include "launcher/files.h"
 #include "launcher/environment.h"
 #include "launcher/identity.h"
 
@@ -29,7 +29,7 @@ enum cage_msg_type {
 	/* gateway stage or init -> monitor */
 	CAGE_MSG_ERROR = 1, /* text: why the start failed; value: errno */
 	CAGE_MSG_GATEWAY,   /* with enum gateway_fd descriptors; value: port */
-	CAGE_MSG_READY,	    /* with the DNS sockets of the cage's loopback */
+	CAGE_MSG_READY,	    /* with enum ready_fd descriptors */
 	CAGE_MSG_STARTED,   /* from the command's process: its pid by creds */
 	CAGE_MSG_EXEC_FAILED, /* value: errno */
 	CAGE_MSG_STOPPED,     /* value: signal */
@@ -58,9 +58,18 @@ enum gateway_fd {
 	GATEWAY_FD__COUNT,
 };
 
+/* What init hands over, in this order. */
+enum ready_fd {
+	READY_FD_DNS_UDP, /* port 53 on the loopback of the agent's netns */
+	READY_FD_DNS_TCP,
+	READY_FD_USERNS, /* U2 and its mount namespace, for mounts that are */
+	READY_FD_MNTNS,	 /* to be put up again during the run */
+	READY_FD__COUNT,
+};
+
 struct cage_plan {
 	const struct identity *identity;
-	const struct netfiles *netfiles;
+	const struct files *files;
 	char **command;
 	/* The command's.  Init and the gateway stage wipe the credentials in
 	 * their copies; the caller does in its own after cage_build(). */
@@ -75,15 +84,14 @@ struct cage {
 	int init_pidfd;
 	int init_channel; /* SEQPACKET of struct cage_msg, SO_PASSCRED */
 	int gateway[GATEWAY_FD__COUNT]; /* -1: absent */
-	int loopback_udp; /* port 53 on the loopback of the agent's netns */
-	int loopback_tcp;
+	int ready[READY_FD__COUNT];	/* -1: absent */
 };
 
-#define CAGE_NONE_INIT                                                         \
-	{                                                                      \
-		.init_pidfd = -1, .init_channel = -1,                          \
-		.gateway = { -1, -1, -1, -1, -1, -1, -1 }, .loopback_udp = -1, \
-		.loopback_tcp = -1,                                            \
+#define CAGE_NONE_INIT                                     \
+	{                                                  \
+		.init_pidfd = -1, .init_channel = -1,      \
+		.gateway = { -1, -1, -1, -1, -1, -1, -1 }, \
+		.ready = { -1, -1, -1, -1 },               \
 	}
 
 /* Builds everything; init waits for cage_go().  On failure nothing is left. */

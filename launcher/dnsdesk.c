@@ -111,9 +111,11 @@ static int run_dnsfilter(void *arg, int channel)
 	const struct dnsfilter_config cfg = {
 		.allowlist = d->allow,
 		.channel = channel,
-		.udp = { c->gateway[GATEWAY_FD_DNS_UDP], c->loopback_udp },
+		.udp = { c->gateway[GATEWAY_FD_DNS_UDP],
+			 c->ready[READY_FD_DNS_UDP] },
 		.n_udp = 2,
-		.tcp = { c->gateway[GATEWAY_FD_DNS_TCP], c->loopback_tcp },
+		.tcp = { c->gateway[GATEWAY_FD_DNS_TCP],
+			 c->ready[READY_FD_DNS_TCP] },
 		.n_tcp = 2,
 		.resolv_conf = "/etc/resolv.conf",
 		.hosts = "/etc/hosts",
@@ -130,16 +132,19 @@ void dnsdesk_init(struct dnsdesk *d)
 	d->filter.helper = (struct helper) {
 		.name = "DNS filter",
 		.comm = "egress-dns",
+		.kind = CALLS_DNSFILTER,
 		.run = run_dnsfilter,
 		.arg = d,
 		.fds = { c->gateway[GATEWAY_FD_DNS_UDP],
-			 c->gateway[GATEWAY_FD_DNS_TCP], c->loopback_udp,
-			 c->loopback_tcp },
+			 c->gateway[GATEWAY_FD_DNS_TCP],
+			 c->ready[READY_FD_DNS_UDP],
+			 c->ready[READY_FD_DNS_TCP] },
 		.n_fds = 4,
 		.pidfd = -1,
 		.channel = -1,
 	};
 	d->filter.ready_size = sizeof(struct dns_msg_ready);
+	d->filter.again_status = DNSFILTER_EXIT_AGAIN;
 	d->filter.on_message = on_message;
 	d->filter.channel = LOOP_SOURCE_NONE;
 	d->filter.exit = LOOP_SOURCE_NONE;

@@ -197,8 +197,9 @@ static void print_file(const char *path, const char *text)
 	}
 }
 
-int dryrun_print(const struct prepared *p, const struct netfiles *nf)
+int dryrun_print(const struct prepared *p)
 {
+	const struct netfiles *nf = &p->files.netfiles;
 	const struct identity *id = &p->base.identity;
 
 	printf("command:  ");

@@ -7,6 +7,6 @@ struct netfiles;
 struct prepared;
 
 /* Returns 0, or -EIO if stdout did not take it all. */
-int dryrun_print(const struct prepared *p, const struct netfiles *nf);
+int dryrun_print(const struct prepared *p);
 
 #endif

@@ -200,28 +200,43 @@ static const char *name_fault(const char *name)
 	return NULL;
 }
 
+/* The value of an entry of set_vars. */
+static int value_of(const struct entry *item, const struct vars *v,
+		    struct arena *a, const char **ret, struct err *e)
+{
+	const char *fault = name_fault(item->key);
+	struct err why = { 0 };
+	const char *place;
+	int rc = fault ? -EINVAL
+		       : vars_expand_value(v, a, item->text, ret, &why);
+
+	if (rc == 0)
+		return 0;
+	place = origin_text(a, &item->from);
+	return err_set(e, -rc, "%s: environment.set_vars: '%s' %s%s",
+		       place ? place : "a profile", item->key,
+		       fault ? fault : "cannot be expanded: ", why.msg);
+}
+
+int environment_check(const struct profile *p, const struct vars *v,
+		      struct arena *a, struct err *e)
+{
+	const struct field *more = &p->field[KEY_ENV_SET_VARS];
+	const char *value;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < more->n; i++)
+		rc = value_of(&more->items[i], v, a, &value, e);
+	return rc;
+}
+
 static int set_from_profile(struct environment *env, const struct entry *item,
 			    const struct vars *v, struct err *e)
 {
-	const char *fault = name_fault(item->key);
 	const char *value = NULL;
-	struct err why = { 0 };
-	const char *place;
-	int rc;
+	int rc = value_of(item, v, &env->arena, &value, e);
 
-	if (!fault) {
-		rc = vars_expand_value(v, &env->arena, item->text, &value,
-				       &why);
-		if (rc == 0)
-			return set(env, item->key, value, e);
-		fault = why.msg;
-	} else {
-		rc = -EINVAL;
-	}
-	place = origin_text(&env->arena, &item->from);
-	return err_set(e, -rc, "%s: environment.set_vars: '%s' %s%s",
-		       place ? place : "a profile", item->key,
-		       fault == why.msg ? "cannot be expanded: " : "", fault);
+	return rc < 0 ? rc : set(env, item->key, value, e);
 }
 
 int environment_build(struct environment *env, const struct profile *p,
@@ -296,6 +311,23 @@ int environment_add_secret(struct environment *env, const char *name,
 	if (i < env->n && is_secret(&env->secrets, env->vars[i]))
 		explicit_bzero(env->vars[i], strlen(env->vars[i]));
 	return put(env, i, text, e);
+}
+
+int environment_put(struct environment *env, const char *name,
+		    const char *value, struct err *e)
+{
+	return set(env, name, value, e);
+}
+
+void environment_unset(struct environment *env, const char *name)
+{
+	size_t i = find(env, name, strlen(name));
+
+	if (i >= env->n)
+		return;
+	/* The order of an environment means nothing; NULL stays the last. */
+	env->vars[i] = env->vars[--env->n];
+	env->vars[env->n] = NULL;
 }
 
 void environment_wipe(struct environment *env)

@@ -26,6 +26,10 @@ struct environment {
 	struct arena arena;    /* all else */
 };
 
+/* Names and values of environment.set_vars, as environment_build() takes them;
+ * a: for the values.  Errors name the place of the entry. */
+int environment_check(const struct profile *p, const struct vars *v,
+		      struct arena *a, struct err *e);
 /* From v->environ by `environment` of p.  PWD and OLDPWD follow if v->workdir
  * is another folder than PWD.  Warnings (patterns that are ignored) are
  * logged. */
@@ -39,6 +43,10 @@ int environment_add_secret(struct environment *env, const char *name,
 void environment_wipe(struct environment *env);
 void environment_done(struct environment *env); /* wipes as well */
 
+/* Sets a variable, or takes it away. */
+int environment_put(struct environment *env, const char *name,
+		    const char *value, struct err *e);
+void environment_unset(struct environment *env, const char *name);
 /* The value in vars, or NULL. */
 const char *environment_get(const struct environment *env, const char *name);
 

@@ -17,7 +17,6 @@
 #define NO_INJECTION                                          \
 	"egress-run does not put credentials into requests; " \
 	"--env-credential gives them to the command's environment"
-#define NO_LIMIT    "egress-run sets no such limit; use systemd-run or ulimit"
 #define NO_ROLLBACK "egress-run takes no snapshots; commit your work first"
 
 #define LIST(name, letter, key)                       \
@@ -73,6 +72,10 @@ const struct flag run_flags[] = {
 	ALIAS("override-deny", FLAG_LIST, KEY_FS_BYPASS_PROTECTION,
 	      "bypass-protection"),
 	PLAIN("workdir", 0, 1, FLAG_WORKDIR),
+	PLAIN("files", 0, 1, FLAG_FILES),
+	{ "share-tmp", 0, 0, FLAG_TRUE, KEY_OWN_SHARE_TMP, NULL },
+	{ "memory", 0, 1, FLAG_SCALAR, KEY_OWN_MEMORY, NULL },
+	{ "max-processes", 0, 1, FLAG_SCALAR, KEY_OWN_PROCESSES, NULL },
 	IGNORED("allow-http2", 0,
 		"no proxy stands between, so HTTP/2 passes anyway"),
 	IGNORED("allow-cwd", 0,
@@ -142,8 +145,6 @@ const struct flag run_flags[] = {
 	REFUSED("allow-launch-services", 0, "there is none on Linux"),
 	REFUSED("sandbox-policy", 1,
 		"egress-run always isolates by namespaces; leave it out"),
-	REFUSED("memory", 1, NO_LIMIT),
-	REFUSED("max-processes", 1, NO_LIMIT),
 	REFUSED("audit-integrity", 0,
 		NO_RECORDS "; --log FILE writes every decision of a run"),
 	REFUSED("audit-sign-key", 1,

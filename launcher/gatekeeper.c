@@ -270,6 +270,7 @@ static void init_helpers(struct gatekeeper *g)
 	g->relay = (struct watched) {
 		.helper = { .name = "relay",
 			    .comm = "egress-relay",
+			    .kind = CALLS_RELAY,
 			    .run = run_relay,
 			    .arg = g,
 			    .fds = { c->gateway[GATEWAY_FD_RELAY4],

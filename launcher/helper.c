@@ -18,6 +18,7 @@
 #include "common/fd.h"
 #include "common/ipc.h"
 #include "common/log.h"
+#include "launcher/confine.h"
 
 #define READY_MAX     64
 #define READY_WAIT_MS 30000
@@ -48,6 +49,7 @@ __attribute__((noreturn)) static void helper_main(const struct helper *h,
 						  int channel, pid_t monitor)
 {
 	int keep[HELPER_FDS_MAX + 1];
+	struct err e = { 0 };
 	sigset_t none;
 
 	memcpy(keep, h->fds, sizeof(h->fds));
@@ -66,6 +68,12 @@ __attribute__((noreturn)) static void helper_main(const struct helper *h,
 	if (getppid() != monitor)
 		_exit(1);
 	raise_fd_limit();
+	/* The last: what comes now may be hostile. */
+	if (confine_helper(h->kind, &e) < 0) {
+		log_error("the %s process cannot confine itself: %s", h->name,
+			  e.msg);
+		_exit(1);
+	}
 	exit(h->run(h->arg, channel));
 }
 

@@ -12,12 +12,14 @@
 #include <sys/types.h>
 
 #include "common/err.h"
+#include "launcher/calls.h"
 
 #define HELPER_FDS_MAX 8
 
 struct helper {
-	const char *name; /* for messages */
-	const char *comm; /* what ps shows */
+	const char *name;	/* for messages */
+	const char *comm;	/* what ps shows */
+	enum calls_helper kind; /* how it is confined */
 	/* Runs in the child with its end of the channel; returns an exit
 	 * status. */
 	int (*run)(void *arg, int channel);

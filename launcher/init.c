@@ -27,6 +27,8 @@
 
 #include "common/fd.h"
 #include "common/ipc.h"
+#include "fsrules/landlock.h"
+#include "fsrules/mounts.h"
 #include "launcher/privileges.h"
 #include "launcher/userns.h"
 #include "netns/link.h"
@@ -40,35 +42,26 @@ struct init {
 	pid_t command;
 };
 
-/* MUST run while the old /proc is still visible in full: the kernel refuses a
- * fresh one otherwise. */
-static int mount_proc(const struct cage_plan *plan, struct err *e)
+/* The namespaces' own name: the host's is nobody's business. */
+static int set_hostname(struct err *e)
 {
-	if (mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-		  NULL) < 0) {
-		if (errno == EPERM)
-			return err_set(
-				e, EPERM,
-				"cannot mount a fresh /proc: parts of the "
-				"present one are covered, as in a container; "
-				"start the container with '--security-opt "
-				"systempaths=unconfined'");
-		return err_errno(e, errno, "mount /proc");
-	}
-	/* Root's uid alone, without a capability, may write these. */
-	if (plan->identity->uid == 0 &&
-	    (mount("/proc/sys", "/proc/sys", NULL, MS_BIND | MS_REC, NULL) <
-		     0 ||
-	     mount(NULL, "/proc/sys", NULL,
-		   MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV |
-			   MS_NOEXEC,
-		   NULL) < 0))
-		return err_errno(e, errno, "make /proc/sys read-only");
+	if (sethostname(GENERATED_HOSTNAME, strlen(GENERATED_HOSTNAME)) < 0)
+		return err_errno(e, errno, "sethostname");
 	return 0;
 }
 
-static int build_inside(const struct init *in, int link_ready, int dns[2],
-			struct err *e)
+/* For the monitor, which puts up again what is lost (fsrules/maskwatch.h). */
+static int open_namespaces(int fds[static READY_FD__COUNT], struct err *e)
+{
+	fds[READY_FD_USERNS] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
+	fds[READY_FD_MNTNS] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (fds[READY_FD_USERNS] < 0 || fds[READY_FD_MNTNS] < 0)
+		return err_errno(e, errno, "open the sandbox's namespaces");
+	return 0;
+}
+
+static int build_inside(const struct init *in, int link_ready,
+			int fds[static READY_FD__COUNT], struct err *e)
 {
 	const struct identity *id = in->plan->identity;
 	char byte;
@@ -81,11 +74,16 @@ static int build_inside(const struct init *in, int link_ready, int dns[2],
 		return rc;
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_errno(e, errno, "make mounts private");
-	rc = netfiles_mount(in->plan->netfiles, e);
+	/* While the old /proc is visible in full: the kernel refuses a fresh
+	 * one otherwise. */
+	rc = mounts_build(&in->plan->files->plan, e);
 	if (rc == 0)
-		rc = mount_proc(in->plan, e);
+		rc = set_hostname(e);
 	if (rc == 0)
-		rc = sockets_listen_dns("lo", &dns[0], &dns[1], e);
+		rc = open_namespaces(fds, e);
+	if (rc == 0)
+		rc = sockets_listen_dns("lo", &fds[READY_FD_DNS_UDP],
+					&fds[READY_FD_DNS_TCP], e);
 	if (rc < 0)
 		return rc;
 	if (read(link_ready, &byte, 1) != 1)
@@ -93,13 +91,17 @@ static int build_inside(const struct init *in, int link_ready, int dns[2],
 	return link_setup_agent(e);
 }
 
-static int announce(const struct init *in, const int dns[2])
+static int announce(const struct init *in, int fds[static READY_FD__COUNT])
 {
 	struct cage_msg m;
+	int rc;
 
 	memset(&m, 0, sizeof(m));
 	m.type = CAGE_MSG_READY;
-	return ipc_send(in->channel, &m, sizeof(m), dns, 2, true);
+	rc = ipc_send(in->channel, &m, sizeof(m), fds, READY_FD__COUNT, true);
+	for (int i = 0; i < READY_FD__COUNT; i++)
+		fd_close(&fds[i]);
+	return rc;
 }
 
 /* Blocks until the monitor says GO; its end is the end of the cage. */
@@ -250,13 +252,27 @@ static int leave_stdio(struct init *in, struct err *e)
 	return 0;
 }
 
+/* The order matters: the keyring call is filtered afterwards, Landlock and the
+ * filter need no_new_privs, and Landlock's rules open paths. */
+static int confine(const struct files *f, struct err *e)
+{
+	int rc = privileges_new_keyring(e);
+
+	if (rc == 0)
+		rc = limits_apply_self(&f->limits, e);
+	if (rc == 0)
+		rc = f->calls.capabilities ? privileges_keep_namespace(e)
+					   : privileges_drop(e);
+	if (rc == 0)
+		rc = landlock_restrict(f->plan.rules, f->plan.n_rules, NULL, e);
+	return rc < 0 ? rc : calls_filter_command(&f->calls, e);
+}
+
 static int start_command(struct init *in, struct err *e)
 {
 	sigset_t child;
-	int rc = privileges_drop(e);
+	int rc = confine(in->plan->files, e);
 
-	if (rc == 0)
-		rc = privileges_filter_calls(e);
 	if (rc < 0)
 		return rc;
 	(void)sigemptyset(&child);
@@ -283,14 +299,12 @@ void init_main(const struct cage_plan *plan, int channel, int link_ready)
 {
 	struct init in = { .plan = plan, .channel = channel, .signals = -1 };
 	struct err e = { 0 };
-	int dns[2] = { -1, -1 };
-	int rc = build_inside(&in, link_ready, dns, &e);
+	int fds[READY_FD__COUNT] = { -1, -1, -1, -1 };
+	int rc = build_inside(&in, link_ready, fds, &e);
 
-	if (rc == 0 && announce(&in, dns) < 0)
+	if (rc == 0 && announce(&in, fds) < 0)
 		_exit(1);
 	if (rc == 0) {
-		fd_close(&dns[0]);
-		fd_close(&dns[1]);
 		wait_for_go(&in);
 		rc = start_command(&in, &e);
 	}

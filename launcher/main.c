@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -30,6 +31,29 @@
 #include "netns/plan.h"
 
 #define EXIT_USAGE 2
+/* Files named in the summary. */
+#define CHANGES_SHOWN 12
+
+/* By its descriptor all below it could be reached that Landlock knows nothing
+ * of: sockets, modes and times of files. */
+static int refuse_folders(struct err *e)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		struct stat st;
+		int flags = fcntl(fd, F_GETFL);
+
+		if (fstat(fd, &st) < 0 || flags < 0)
+			return err_errno(e, errno, "look at descriptor %d", fd);
+		if (S_ISDIR(st.st_mode) || (flags & O_PATH))
+			return err_set(e, EINVAL,
+				       "descriptor %d is a folder, through "
+				       "which the command would get out; start "
+				       "egress-run with %s",
+				       fd,
+				       fd == 0 ? "</dev/null" : "a file there");
+	}
+	return 0;
+}
 
 /* A socket must not become descriptor 0, 1 or 2 of the command. */
 static int ensure_stdio(struct err *e)
@@ -37,7 +61,7 @@ static int ensure_stdio(struct err *e)
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
 			return err_errno(e, errno, "open /dev/null");
-	return 0;
+	return refuse_folders(e);
 }
 
 static void set_log_level(const struct options *o)
@@ -79,13 +103,13 @@ static int take_signals(sigset_t *ret_old, struct err *e)
 }
 
 static int run(const struct options *o, struct prepared *p,
-	       struct report *report, const struct netfiles *netfiles,
-	       int *ret_status, struct err *e)
+	       struct report *report, int *ret_status, struct err *e)
 {
 	struct cage_plan plan = { .identity = &p->base.identity,
-				  .netfiles = netfiles,
+				  .files = &p->files,
 				  .command = p->command,
 				  .env = &p->environment };
+	const char *limited = NULL;
 	struct terminal terminal;
 	struct cage cage;
 	const struct monitor_config monitor = { .cage = &cage,
@@ -93,6 +117,8 @@ static int run(const struct options *o, struct prepared *p,
 						.command = p->command,
 						.grace_sec = p->grace_sec,
 						.log_all = o->log_path != NULL,
+						.files = &p->files,
+						.grants = &p->grants,
 						.report = report,
 						.terminal = &terminal };
 	int rc = take_signals(&plan.command_mask, e);
@@ -111,6 +137,10 @@ static int run(const struct options *o, struct prepared *p,
 	/* Not before: the id maps are written through /proc/self. */
 	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
 		rc = err_errno(e, errno, "prctl(PR_SET_DUMPABLE)");
+	if (rc == 0)
+		rc = limits_apply(&p->files.limits, cage.init_pid, &limited, e);
+	if (rc == 0 && limited)
+		log_info("limits: %s", limited);
 	/* Root of a container: what is left to do needs its uid alone, which
 	 * owns the namespaces.  The helpers inherit the lack. */
 	if (rc == 0 && geteuid() == 0)
@@ -120,22 +150,50 @@ static int run(const struct options *o, struct prepared *p,
 				      cage.gateway[GATEWAY_FD_NFT], e);
 	if (rc < 0) {
 		cage_destroy(&cage);
+		limits_done(&p->files.limits);
 		return rc;
 	}
 	/* Not before: a start that failed is one line, the reason. */
 	banner_print(o, p);
-	return monitor_run(&monitor, ret_status, e);
+	rc = monitor_run(&monitor, ret_status, e);
+	if (limits_ran_out(&p->files.limits))
+		log_warning(
+			"the memory of the run was used up (limit %s)",
+			profile_scalar(p->loaded.effective, KEY_OWN_MEMORY));
+	limits_done(&p->files.limits);
+	return rc;
 }
 
 static int print_plan(const struct options *o, const struct prepared *p,
-		      const struct netfiles *netfiles, int *ret_status,
-		      struct err *e)
+		      int *ret_status, struct err *e)
 {
 	banner_print(o, p);
-	if (dryrun_print(p, netfiles) < 0)
+	if (dryrun_print(p) < 0)
 		return err_set(e, EIO, "write to standard output failed");
 	*ret_status = 0;
 	return 0;
+}
+
+/* What was blocked, and what was left behind that something outside would
+ * execute. */
+static void summarise(struct prepared *p, struct report *report)
+{
+	struct change *list = NULL;
+	size_t n = 0;
+	size_t more = 0;
+
+	report_summary(report);
+	if (!p->files.changes ||
+	    changes_end(p->files.changes, &p->base.arena, &list, &n,
+			CHANGES_SHOWN, &more) < 0 ||
+	    n == 0)
+		return;
+	log_notice("look at these before you use them:");
+	for (size_t i = 0; i < n; i++)
+		log_notice("  %s (%s, %s)", list[i].path,
+			   list[i].is_new ? "new" : "changed", list[i].why);
+	if (more > 0)
+		log_notice("  and %zu more", more);
 }
 
 /* With the identity and the files that the command will have. */
@@ -143,24 +201,20 @@ static int prepare_and_run(const struct options *o, int *ret_status,
 			   struct err *e)
 {
 	struct report *report = NULL;
-	struct netfiles netfiles = { 0 };
 	struct prepared p;
 	int rc = prepare(o, &p, e);
 
 	if (p.usage)
 		*ret_status = EXIT_USAGE;
-	if (rc == 0)
-		rc = netfiles_prepare(&netfiles, GATEWAY_IPV4, e);
 	if (rc == 0 && o->action == ACTION_DRY_RUN) {
-		rc = print_plan(o, &p, &netfiles, ret_status, e);
+		rc = print_plan(o, &p, ret_status, e);
 	} else if (rc == 0) {
 		rc = report_new(&report, p.log_path, p.net.allow, e);
 		if (rc == 0)
-			rc = run(o, &p, report, &netfiles, ret_status, e);
+			rc = run(o, &p, report, ret_status, e);
 	}
-	netfiles_done(&netfiles);
 	if (rc == 0 && report && !o->quiet && !o->no_summary)
-		report_summary(report);
+		summarise(&p, report);
 	report_free(report);
 	prepared_done(&p);
 	return rc;

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "launcher/cage.h"
+#include "launcher/filewatch.h"
 #include "launcher/gatekeeper.h"
 #include "launcher/report.h"
 #include "launcher/terminal.h"
@@ -22,6 +23,7 @@ struct monitor {
 	struct monitor_config cfg;
 	struct loop *loop;
 	struct gatekeeper *gatekeeper;
+	struct filewatch *files;
 	struct loop_source init_channel;
 	struct loop_source init_exit;
 	struct loop_source signals;
@@ -249,8 +251,11 @@ static int start(struct monitor *m, struct err *e)
 		.finished = on_finished,
 		.arg = m,
 	};
-	int rc = gatekeeper_start(&m->gatekeeper, &gatekeeper, e);
+	int rc = filewatch_start(&m->files, m->cfg.files, m->cfg.grants,
+				 m->cfg.cage, m->loop, e);
 
+	if (rc == 0)
+		rc = gatekeeper_start(&m->gatekeeper, &gatekeeper, e);
 	if (rc == 0)
 		rc = watch(m, e);
 	if (rc == 0)
@@ -279,6 +284,7 @@ int monitor_run(const struct monitor_config *c, int *ret_status, struct err *e)
 	}
 	gatekeeper_free(m.gatekeeper);
 	cage_destroy(c->cage);
+	filewatch_finish(m.files);
 	fd_close(&m.signal_fd);
 	loop_free(m.loop);
 	if (rc < 0) {

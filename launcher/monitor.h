@@ -11,6 +11,8 @@
 #include "common/err.h"
 
 struct allowlist;
+struct files;
+struct grants;
 struct cage;
 struct report;
 struct terminal;
@@ -27,6 +29,8 @@ struct monitor_config {
 	char *const *command;	       /* borrowed; NULL-terminated */
 	uint32_t grace_sec;
 	bool log_all; /* every look-up is recorded, not only the refused */
+	const struct files *files; /* borrowed */
+	const struct grants *grants;
 	struct report *report;	   /* borrowed */
 	struct terminal *terminal; /* borrowed */
 };

@@ -208,6 +208,20 @@ static int take_foreign(struct options *o, const struct flag *f, struct err *e)
 		       : no_memory(e);
 }
 
+static int take_files(struct options *o, const char *from, const char *text,
+		      struct err *e)
+{
+	if (strcmp(text, "host") != 0 && strcmp(text, "profile") != 0)
+		return err_set(e, EINVAL,
+			       "%s '%s': give 'profile' (what the profile "
+			       "grants, and nothing else) or 'host' (what the "
+			       "user may)",
+			       from, text);
+	o->host_files = text[0] == 'h';
+	o->files_given = true;
+	return 0;
+}
+
 /* An option for the launcher itself; those with a value first. */
 static int take_setting(struct options *o, const struct flag_read *r,
 			struct err *e)
@@ -223,6 +237,8 @@ static int take_setting(struct options *o, const struct flag_read *r,
 	case FLAG_WORKDIR:
 		o->workdir = r->value[0];
 		break;
+	case FLAG_FILES:
+		return take_files(o, "--files", r->value[0], e);
 	case FLAG_USER:
 		o->user = r->value[0];
 		break;
@@ -318,6 +334,7 @@ static int take(struct options *o, const struct flag_read *r, struct err *e)
 int options_parse(struct options *o, int argc, char **argv, struct err *e)
 {
 	struct flag_reader r = { .table = run_flags, .argv = argv, .next = 1 };
+	const char *files = getenv("EGRESS_RUN_FILES");
 	struct flag_read read;
 	int rc;
 
@@ -340,6 +357,8 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 		if (o->action == ACTION_HELP || o->action == ACTION_VERSION)
 			return 0;
 	}
+	if (rc == 0 && !o->files_given && files && files[0])
+		rc = take_files(o, "EGRESS_RUN_FILES", files, e);
 	if (rc == 0)
 		rc = take_command(o, argv + r.next, e);
 	return rc < 0 ? rc : check_contradictions(o, e);

@@ -37,6 +37,8 @@ struct options {
 	uint32_t grace_sec;    /* --grace or the default */
 	bool grace_given;
 	bool allow_net;
+	bool host_files; /* --files host, or EGRESS_RUN_FILES */
+	bool files_given;
 	bool require_credentials;
 	bool no_summary;
 	bool quiet;

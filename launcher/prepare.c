@@ -153,6 +153,8 @@ int prepare_check(struct base *b, struct loaded *l, bool open,
 	if (rc == 0)
 		rc = credentials_check(l->effective, e);
 	if (rc == 0)
+		rc = environment_check(l->effective, &b->vars, &b->arena, e);
+	if (rc == 0)
 		rc = netpolicy_compile(&b->library, l->effective, &b->vars,
 				       open, &b->arena, net, e);
 	return rc;
@@ -177,15 +179,45 @@ int prepare_grace(const struct profile *p, uint32_t *ret, struct err *e)
 	return 0;
 }
 
-static int grant_files(struct prepared *p, struct err *e)
+/* Without a profile the working directory is the command's to use, unless it
+ * is none to work in: then the command starts in / and is told. */
+static int grant_workdir_unnamed(struct prepared *p, struct err *e)
+{
+	const struct entry access = { .text = "readwrite",
+				      .from = { .file = "the default" } };
+	struct profile *with = profile_new(&p->base.arena);
+	struct err why = { 0 };
+	int rc;
+
+	if (!with)
+		return err_errno(e, ENOMEM, "profile");
+	*with = *p->loaded.effective;
+	with->field[KEY_WORKDIR_ACCESS] = (struct field) { 0 };
+	if (profile_append(&p->base.arena, &with->field[KEY_WORKDIR_ACCESS],
+			   &access) < 0)
+		return err_errno(e, ENOMEM, "profile");
+	rc = workdir_grant(with, &p->base.vars, &p->base.arena, &p->grants,
+			   &p->workdir_access, &why);
+	if (rc == -EPERM) {
+		log_notice("%s; the command starts in /", why.msg);
+		return 0;
+	}
+	if (rc < 0)
+		*e = why;
+	return rc;
+}
+
+static int grant_files(struct prepared *p, const struct options *o,
+		       struct err *e)
 {
 	const struct profile *effective = p->loaded.effective;
 	struct arena *a = &p->base.arena;
 	int rc = grants_resolve(effective, &p->base.vars, a, &p->grants, e);
 
-	if (rc == 0)
-		rc = workdir_grant(effective, &p->base.vars, a, &p->grants,
-				   &p->workdir_access, e);
+	if (rc == 0 && !o->host_files)
+		rc = p->named ? workdir_grant(effective, &p->base.vars, a,
+					      &p->grants, &p->workdir_access, e)
+			      : grant_workdir_unnamed(p, e);
 	if (rc == 0)
 		say_skipped(&p->grants);
 	return rc;
@@ -193,7 +225,8 @@ static int grant_files(struct prepared *p, struct err *e)
 
 /* Now, for their values are soon gone from the environment.  One that could
  * not be had was warned of. */
-static int describe_credentials(struct prepared *p, bool all, struct err *e)
+static int describe_credentials(struct prepared *p, const bool *loaded,
+				struct err *e)
 {
 	const struct field *f =
 		&p->loaded.effective->field[KEY_ENV_CREDENTIALS];
@@ -201,16 +234,34 @@ static int describe_credentials(struct prepared *p, bool all, struct err *e)
 	char from[256];
 
 	for (size_t i = 0; text && i < f->n; i++) {
-		const char *name = f->items[i].text;
-
-		if (!all && !environment_get(&p->environment, name))
+		if (!loaded[i])
 			continue;
 		credential_describe(f->items[i].key, from, sizeof(from));
 		text = arena_printf(&p->base.arena, "%s%s%s from %s", text,
-				    text[0] ? ", " : "", name, from);
+				    text[0] ? ", " : "", f->items[i].text,
+				    from);
 	}
 	p->credentials = text;
 	return text ? 0 : err_errno(e, ENOMEM, "credentials");
+}
+
+static int take_credentials(struct prepared *p, const struct options *o,
+			    struct err *e)
+{
+	const struct profile *effective = p->loaded.effective;
+	size_t n = effective->field[KEY_ENV_CREDENTIALS].n;
+	bool *loaded = arena_alloc(&p->base.arena, n + 1, sizeof(*loaded));
+	int rc = 0;
+
+	if (!loaded)
+		return no_memory(e);
+	if (o->action == ACTION_DRY_RUN)
+		memset(loaded, true, n);
+	else
+		rc = credentials_load(effective, &p->base.identity, &p->grants,
+				      o->require_credentials, &p->environment,
+				      loaded, e);
+	return rc < 0 ? rc : describe_credentials(p, loaded, e);
 }
 
 /* The working directory is settled: what applies in it. */
@@ -228,18 +279,17 @@ static int decide(struct prepared *p, const struct options *o, struct err *e)
 	rc = prepare_grace(p->loaded.effective,
 			   o->grace_given ? NULL : &p->grace_sec, e);
 	if (rc == 0)
-		rc = grant_files(p, e);
+		rc = grant_files(p, o, e);
 	if (rc == 0)
 		rc = command_choose(p, o, e);
 	if (rc == 0)
 		rc = environment_build(&p->environment, p->loaded.effective,
 				       &b->vars, e);
-	if (rc == 0 && o->action != ACTION_DRY_RUN)
-		rc = credentials_load(p->loaded.effective, &b->identity,
-				      o->require_credentials, &p->environment,
-				      e);
 	if (rc == 0)
-		rc = describe_credentials(p, o->action == ACTION_DRY_RUN, e);
+		rc = files_prepare(&p->files, o, p, o->action == ACTION_DRY_RUN,
+				   e);
+	if (rc == 0)
+		rc = take_credentials(p, o, e);
 	return rc;
 }
 
@@ -267,6 +317,7 @@ int prepare(const struct options *o, struct prepared *p, struct err *e)
 
 void prepared_done(struct prepared *p)
 {
+	files_done(&p->files);
 	environment_done(&p->environment);
 	netpolicy_done(&p->net);
 	base_done(&p->base);

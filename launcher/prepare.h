@@ -12,6 +12,7 @@
 #include "common/arena.h"
 #include "common/err.h"
 #include "launcher/environment.h"
+#include "launcher/files.h"
 #include "launcher/identity.h"
 #include "launcher/options.h"
 #include "profiles/grants.h"
@@ -40,6 +41,7 @@ struct prepared {
 	struct base base;
 	struct loaded loaded;
 	struct grants grants;
+	struct files files;
 	unsigned workdir_access;
 	struct netpolicy net;
 	struct environment environment;

@@ -22,7 +22,4 @@ int privileges_keep_namespace(struct err *e);
  * whose administrator forbids them: 0. */
 int privileges_new_keyring(struct err *e);
 
-/* Until init calls calls_filter_command() itself. */
-int privileges_filter_calls(struct err *e);
-
 #endif

@@ -208,8 +208,9 @@ int userns_explain(int errnum, struct err *e)
 	if ((errnum == EPERM || errnum == ENOSYS) && under_seccomp())
 		return err_set(
 			e, errnum,
-			"%s: a seccomp filter forbids it, as in a container "
-			"with Docker's default; start the container with "
+			"%s: a seccomp filter forbids it, as inside another "
+			"run of egress-run, where there is no remedy, or in "
+			"a container with Docker's default; start that with "
 			"'--security-opt seccomp=unconfined --security-opt "
 			"apparmor=unconfined --security-opt "
 			"systempaths=unconfined'",

@@ -75,10 +75,13 @@ void watched_ended(struct watched *w)
 		w->window_ms = now;
 		w->n_deaths = 0;
 	}
-	log_warning("the %s process ended (%s %d); starting it again",
-		    w->helper.name, WIFSIGNALED(status) ? "signal" : "status",
-		    WIFSIGNALED(status) ? WTERMSIG(status)
-					: WEXITSTATUS(status));
+	log_msg(w->again_status && WIFEXITED(status) &&
+				WEXITSTATUS(status) == w->again_status
+			? LOG_LEVEL_DEBUG
+			: LOG_LEVEL_WARNING,
+		"the %s process ended (%s %d); starting it again",
+		w->helper.name, WIFSIGNALED(status) ? "signal" : "status",
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	if (++w->n_deaths > RESTARTS_MAX)
 		(void)err_set(&e, ECHILD, "the %s process keeps dying",
 			      w->helper.name);

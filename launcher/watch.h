@@ -17,6 +17,7 @@ struct watched {
 	struct helper helper;
 	struct loop *loop;
 	size_t ready_size; /* of its first message */
+	int again_status;  /* its exit status if it asks for that; 0: none */
 	/* The channel is readable.  Calls watched_ended() at end of file and
 	 * watched_distrust() for nonsense, and touches nothing after that. */
 	void (*on_message)(void *owner);

@@ -212,7 +212,10 @@ static int start(struct relay *r, struct err *e)
 	if (rc < 0)
 		return err_errno(e, -rc, "listener");
 	rc = channel_send_ready(r);
-	return rc < 0 ? err_errno(e, -rc, "report to the monitor") : 0;
+	/* A monitor that is gone needs no word. */
+	if (rc < 0 && rc != -EPIPE)
+		return err_errno(e, -rc, "report to the monitor");
+	return rc;
 }
 
 /* Also for a relay that start() has left half made. */
@@ -269,7 +272,8 @@ int relay_main(const struct relay_config *c)
 			(void)err_errno(&e, -rc, "epoll_wait");
 	}
 	if (rc < 0) {
-		log_error("relay: %s", e.msg);
+		if (e.msg[0])
+			log_error("relay: %s", e.msg);
 		r.status = 1;
 	}
 	done(&r);

@@ -24,6 +24,8 @@ LAB = pathlib.Path(os.environ["LAB"])
 TREE = pathlib.Path(__file__).resolve().parents[2]
 IN_INTERNET = str(TREE / "tests/lab/in-internet")
 EGRESS_RUN = LAB / "bin/egress-run"
+# What is not about files uses the tests' own programs.
+FILES = "host"
 PROFILES = LAB / "share/egress-run/profiles"
 # What a run says that allows nothing, as most runs of the tests do.
 NOTICE = ("egress-run: nothing is reachable: no name is allowed; "
@@ -68,6 +70,7 @@ def environment(user, extra=None):
     env = {key: os.environ[key] for key in PASSED if key in os.environ}
     env.update(HOME=str(USERS[user].home), USER=user, LOGNAME=user,
                LANG="C.UTF-8", TERM="xterm",
+               EGRESS_RUN_FILES=FILES,
                PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
                     ":/sbin:/bin")
     env.update(extra or {})
@@ -138,6 +141,13 @@ def install_egress_run():
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
         copy.chmod(0o644)
+
+
+def user_namespaces():
+    """Options for a command that may make namespaces of its own."""
+    path = LAB / "user-namespaces.json"
+    path.write_text('{"egress_run": {"user_namespaces": true}}')
+    return ["-q", "-p", path]
 
 
 def wait_until(condition, deadline=5, what=None):

@@ -423,18 +423,26 @@ def dumps(share):
     return share
 
 
+@pytest.fixture
+def tools():
+    """A folder of programs that no profile lets the command write."""
+    with tempfile.TemporaryDirectory(dir=lab.LAB) as folder:
+        os.chmod(folder, 0o755)
+        yield pathlib.Path(folder)
+
+
 @pytest.mark.usefixtures("plain")
-def test_not_in_a_core(keyring, profile, dumps, token):
+def test_not_in_a_core(keyring, profile, dumps, tools, token):
     """Of the process that has one secret and waits for the next."""
     keyring.store(token, "service", "nono", "username", "x")
-    op = dumps / "op"
+    op = tools / "op"
     op.write_text("#!/bin/sh\nexec sleep 30\n")
     op.chmod(0o755)
     path = profile({"x": "GH_TOKEN", "op://v/i/f": "OTHER"})
     script = 'ulimit -c unlimited && exec "$@"'
     with lab.started(
             ["sh", "-c", script, "sh", E, "--profile", path, "true"],
-            keyring.user, env={**keyring.env, "PATH": f"{dumps}:/usr/bin:/bin"},
+            keyring.user, env={**keyring.env, "PATH": f"{tools}:/usr/bin:/bin"},
             cwd=dumps) as process:
         tool = lab.wait_until(lambda: next(
             (x for x in children(process.pid) if comm_of(x) == "sleep"), 0),

@@ -290,6 +290,8 @@ def test_nested_user_namespace(egress, host):
     """Root of a nested user namespace governs nothing of the sandbox's
     network. (Root without capabilities cannot even make one.)"""
     nested = ["unshare", "-Ur"]
+    assert not egress([*nested, "true"], user="tester").ok
+    nested = [*lab.user_namespaces(), *nested]
     assert not egress([*nested, "true"]).ok
     told = egress([*nested, PYTHON, "-c", CALLS], user="tester").out
     for what in ("packet", "packet-dgram", "raw", "raw-icmp", "raw6", "mark",
@@ -316,7 +318,8 @@ def test_nested_network(egress, host, far):
     outside = host(["sh", "-c", script])
     assert outside.out.count("PWNED") == 2
     far.mark()
-    got = egress([*allow("allowed.test"), "-q", "unshare", "-Urn", "sh", "-c",
+    got = egress([*lab.user_namespaces(), *allow("allowed.test"), "unshare",
+                  "-Urn", "sh", "-c",
                   script], user="tester")
     assert not got.ok and re.fullmatch(r"lo .*\n", got.out), got
     assert far.wire() == []

@@ -29,6 +29,12 @@ def tester():
     opened.remove()
 
 
+@pytest.fixture(autouse=True)
+def files(monkeypatch):
+    """As the profile says."""
+    monkeypatch.setattr(lab, "FILES", None)
+
+
 @pytest.fixture
 def run(egress, tester):
     """run(*args) -> lab.Result, as tester in a working directory."""
@@ -58,7 +64,7 @@ def test_schedar(egress, home, place):
     assert got.ok, got
     banner = got.err.splitlines()[0]
     assert banner == (
-        f"egress-run: profile schedar ({path}): 153 names allowed; working "
+        f"egress-run: profile 'schedar' ({path}): 153 names allowed; working "
         f"directory {home.work} read-write; GH_TOKEN from the keyring entry "
         "'github_token'"), got.err
     allowed = re.findall(r"^allow: +name (\S+)$", got.out, re.M)
@@ -195,6 +201,51 @@ def test_allow_net(run, tester):
     assert got.rc == 7, got
 
 
+def test_allow_net_of_a_profile_that_blocks(run, tester):
+    path = tester.profile("p", {"network": {"block": True}})
+    for args in [], ["--dry-run"]:
+        refused(run("-p", "p", "--allow-net", *args, "touch", "ran"),
+                "contradict", "--allow-net", f"{path}:3:")
+    assert not (tester.work / "ran").exists()
+
+
+def banner(got):
+    assert got.ok, got
+    return got.err.splitlines()[0]
+
+
+def test_banner_of_a_long_name(run, tester):
+    """What the profile calls itself neither hides nor imitates the rest."""
+    path = tester.profile("p", {"meta": {"name": "x' (/y): no network" +
+                                         "\u00fc" * 2000},
+                                "network": {"allow_domain": ["*"]}})
+    line = banner(run("-p", "p", "--dry-run", "true"))
+    assert re.fullmatch(rf"egress-run: profile 'x\? \(/y\): no network[^']*"
+                        rf"\.\.\.' \({path}\): every name allowed", line), line
+
+
+@pytest.mark.parametrize("args, allowed", [
+    (["--allow-domain", "*"], "every name allowed less 2 denied"),
+    (["--allow-domain", "a.example"], "1 name allowed less 2 denied"),
+    (["--allow-net"], "every name and address allowed less 2 denied"),
+    (["--block-net"], "no network"),
+])
+def test_banner_of_what_is_allowed(run, tester, args, allowed):
+    path = tester.profile("p", {"network": {
+        "deny_domain": ["evil.test", "203.0.113.0/24"]}})
+    assert banner(run("-p", "p", *args, "--dry-run", "true")) == (
+        f"egress-run: profile 'p' ({path}): {allowed}")
+
+
+def test_secrets_of_a_name_file_are_not_told(run, tester):
+    """Whatever file a profile takes for one."""
+    path = tester.write("work/key", "ok.example\nhunter2 hunter2\n")
+    tester.profile("p", {"egress_run": {"allow_domain_file": [str(path)]}})
+    got = run("-p", "p", "true")
+    refused(got, f"{path}:2: ", "no host name")
+    assert "hunter2" not in got.err
+
+
 def test_network_profile(run):
     got = run("--network-profile", "minimal", "--dry-run", "true")
     assert re.search(r"^allow: +name api\.anthropic\.com$", got.out, re.M)
@@ -241,7 +292,6 @@ def test_grants_are_shown(run, tester):
     assert re.search(rf"^grant: +r +{tester.work} ", got.out, re.M), got.out
     assert re.search(r"^denied: +/opt +\(.*p\.json:", got.out, re.M)
     assert "/nosuch/thing" in got.err and "left out" in got.err
-    assert "not enforced" in got.err
 
 
 def test_workdir(run, tester):
@@ -314,8 +364,25 @@ def test_credential_that_is_missing(run, tester):
     tester.profile("p", {"env_credentials": {"env://NOT_THERE": "X"}})
     got = run("-p", "p", "sh", "-c", "echo ${X-unset}")
     assert got.out == "unset\n" and "NOT_THERE" in got.err
+    got = run("-p", "p", "sh", "-c", "echo ${X-unset}", env={"X": "stale"})
+    assert got.out == "unset\n" and "X from" not in got.err, got
     got = run("-p", "p", "--require-credentials", "touch", "ran")
     assert got.rc == 125 and "NOT_THERE" in got.err
+    assert not (tester.work / "ran").exists()
+
+
+@pytest.mark.parametrize("name, reference", [
+    ("op", "op://a/b/c"), ("bw", "bw://item")])
+def test_planted_program_is_not_asked(run, tester, name, reference):
+    """The command may write the working directory."""
+    planted = tester.write(f"work/bin/{name}", "#!/bin/sh\ntouch "
+                           f"{tester.work}/ran\necho planted\n", mode=0o755)
+    tester.profile("p", {"env_credentials": {reference: "X"},
+                         "workdir": {"access": "readwrite"}})
+    for folder in planted.parent, "bin":
+        got = run("-p", "p", "sh", "-c", "echo ${X-unset}",
+                  env={"PATH": f"{folder}:/usr/bin:/bin"})
+        assert got.out == "unset\n" and str(planted) in got.err, got
     assert not (tester.work / "ran").exists()
 
 
@@ -368,7 +435,8 @@ def test_words_that_are_commands(run):
     (["--upstream-proxy", "p:3128"], ["--upstream-proxy", "directly"]),
     (["--credential", "openai"], ["--credential", "--env-credential"]),
     (["--allow-endpoint", "a:GET:/x"], ["--allow-endpoint"]),
-    (["--memory", "1G"], ["--memory"]),
+    (["--memory", "lots"], ["--memory", "512M"]),
+    (["--max-processes", "0"], ["--max-processes"]),
     (["-c", "m.json"], ["--config", "--profile"]),
     (["--no-such"], ["'--no-such'"]),
     (["--allow-domains", "x"], ["--allow-domain?"]),

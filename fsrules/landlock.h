@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The second lock: the view's rules once more, as Landlock rules. */
+#ifndef FSRULES_LANDLOCK_H
+#define FSRULES_LANDLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "fsrules/view.h"
+
+/* The ABI of the running kernel, or -errno: ENOSYS not built, EOPNOTSUPP not
+ * enabled, EPERM forbidden. */
+int landlock_abi(void);
+/* What landlock_abi() means for a run, for the log: what is missing and what
+ * to do; NULL: nothing is.  Static. */
+const char *landlock_lack(int abi);
+
+/* Restricts this process and all it starts, with every right to files that the
+ * running ABI knows, and the scopes for signals and abstract sockets (ports
+ * are the gate's).  Paths are opened now, in the view; one that is not there,
+ * or is a link, is passed over.  A kernel without Landlock, or with its first
+ * version, which would forbid every rename between folders: 0, *ret_abi 0 (the
+ * view stands alone); *ret_abi may be NULL.  Needs no_new_privs. */
+int landlock_restrict(const struct view_rule *rules, size_t n, int *ret_abi,
+		      struct err *e);
+
+/* A helper: it may read these files, and files in and below these folders,
+ * connect to this TCP port (0: none), and nothing else that Landlock knows.
+ * Paths that are not there are passed over.  Returns and *ret_abi as above,
+ * but the first version is used as well. */
+int landlock_restrict_helper(const char *const *paths, size_t n,
+			     uint16_t tcp_port, int *ret_abi, struct err *e);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fsrules/notify.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "common/fd.h"
+
+#define BATCH_BYTES 8192
+/* More than any program makes by saving a file. */
+#define BATCH_FULL 64
+#define PAUSE_MS   5
+
+struct notify {
+	int fd;
+	struct loop *loop;
+	struct loop_source source;
+	struct loop_timer pause;
+	struct notify_events ev;
+};
+
+static void on_readable(void *arg, uint32_t events);
+
+static void on_pause_over(void *arg)
+{
+	struct notify *n = arg;
+
+	/* Without memory: at the next attempt. */
+	if (loop_add(n->loop, &n->source, n->fd, EPOLLIN, on_readable, n) < 0)
+		(void)loop_timer_arm(n->loop, &n->pause, PAUSE_MS);
+}
+
+static void on_readable(void *arg, uint32_t events)
+{
+	_Alignas(struct inotify_event) char buf[BATCH_BYTES];
+	struct notify *n = arg;
+	ssize_t len = read(n->fd, buf, sizeof(buf));
+	unsigned count = 0;
+
+	(void)events;
+	if (len <= 0)
+		return;
+	for (const char *p = buf; p < buf + len; count++) {
+		const struct inotify_event *x = (const void *)p;
+
+		p += sizeof(*x) + x->len;
+		if (x->mask & IN_Q_OVERFLOW)
+			n->ev.overflow(n->ev.arg);
+		else
+			n->ev.event(n->ev.arg, x->wd, x->mask,
+				    x->len ? x->name : "");
+	}
+	n->ev.turn(n->ev.arg);
+	if (count < BATCH_FULL || loop_timer_arm(n->loop, &n->pause, PAUSE_MS))
+		return;
+	loop_remove(n->loop, &n->source);
+}
+
+int notify_new(struct notify **ret, struct loop *loop,
+	       const struct notify_events *ev, struct err *e)
+{
+	struct notify *n = calloc(1, sizeof(*n));
+	int rc;
+
+	if (!n)
+		return err_errno(e, ENOMEM, "watch files");
+	*n = (struct notify) { .loop = loop,
+			       .source = LOOP_SOURCE_NONE,
+			       .pause = { .fn = on_pause_over, .arg = n },
+			       .ev = *ev };
+	n->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (n->fd < 0) {
+		rc = err_errno(e, errno,
+			       "watch files: inotify_init1 (if there are too "
+			       "many: sysctl fs.inotify.max_user_instances)");
+		free(n);
+		return rc;
+	}
+	rc = loop_add(loop, &n->source, n->fd, EPOLLIN, on_readable, n);
+	if (rc < 0) {
+		notify_free(n);
+		return err_errno(e, -rc, "watch files: epoll_ctl");
+	}
+	*ret = n;
+	return 0;
+}
+
+int notify_watch(struct notify *n, int fd, uint32_t mask)
+{
+	char path[sizeof("/proc/self/fd/-2147483648")];
+	int wd;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	wd = inotify_add_watch(n->fd, path, mask | IN_ONLYDIR);
+	return wd < 0 ? -errno : wd;
+}
+
+void notify_unwatch(struct notify *n, int wd)
+{
+	(void)inotify_rm_watch(n->fd, wd);
+}
+
+void notify_free(struct notify *n)
+{
+	if (!n)
+		return;
+	loop_remove(n->loop, &n->source);
+	loop_timer_stop(n->loop, &n->pause);
+	fd_close(&n->fd);
+	free(n);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "launcher/files.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/text.h"
+#include "launcher/options.h"
+#include "launcher/prepare.h"
+#include "netns/plan.h"
+
+/* The kernel's own limit of pids. */
+#define PROCESSES_MAX 4194304
+
+/* They name sockets of the host's session, which are hidden: a program that
+ * believes them fails in odd ways.  One that is granted is named again by
+ * environment.set_vars. */
+static const char *const session_variables[] = {
+	"SSH_AUTH_SOCK", "SSH_AGENT_PID",   "GPG_AGENT_INFO",
+	"TMUX",		 "TMUX_PANE",	    "DBUS_SESSION_BUS_ADDRESS",
+	"DISPLAY",	 "WAYLAND_DISPLAY", "VSCODE_IPC_HOOK_CLI",
+	"XAUTHORITY",
+};
+
+static bool grants_sockets(const struct grants *g)
+{
+	for (size_t i = 0; i < g->n; i++)
+		if (g->items[i].access & (ACCESS_CONNECT | ACCESS_BIND))
+			return true;
+	return false;
+}
+
+static int adapt_environment(const struct files *f, const struct options *o,
+			     struct prepared *p, struct err *e)
+{
+	struct environment *env = &p->environment;
+	const char *tmp = environment_get(env, "TMPDIR");
+	const char *pwd = environment_get(env, "PWD");
+	int rc = 0;
+
+	if (!grants_sockets(&p->grants)) {
+		for (size_t i = 0; i < sizeof(session_variables) /
+					       sizeof(session_variables[0]);
+		     i++)
+			environment_unset(env, session_variables[i]);
+	}
+	/* The host's may be a folder that the view does not have. */
+	if (tmp && !o->host_files && strcmp(tmp, "/tmp") != 0 &&
+	    !(grants_access(&p->grants, tmp) & ACCESS_WRITE))
+		rc = environment_put(env, "TMPDIR", "/tmp", e);
+	if (rc == 0 && pwd && strcmp(f->plan.workdir, "/") == 0)
+		rc = environment_put(env, "PWD", "/", e);
+	return rc;
+}
+
+/* What the command line says wrongly is an error of usage. */
+static int bad_limit(struct prepared *p, enum profile_key key,
+		     const char *right, struct err *e)
+{
+	const struct entry *item = &p->loaded.effective->field[key].items[0];
+
+	p->usage = item->from.line == 0;
+	return err_set(e, EINVAL, "%s '%s': give %s", item->from.file,
+		       item->text, right);
+}
+
+static int read_limits(struct files *f, struct prepared *p, struct err *e)
+{
+	const struct profile *profile = p->loaded.effective;
+	const char *memory = profile_scalar(profile, KEY_OWN_MEMORY);
+	const char *processes = profile_scalar(profile, KEY_OWN_PROCESSES);
+
+	if (memory && (limits_parse_size(memory, &f->limits.memory) < 0 ||
+		       f->limits.memory == 0))
+		return bad_limit(p, KEY_OWN_MEMORY,
+				 "a number of bytes of memory, or one with K, "
+				 "M, G or T behind it: 512M",
+				 e);
+	if (processes &&
+	    !text_to_uint(processes, 1, PROCESSES_MAX, &f->limits.processes))
+		return bad_limit(p, KEY_OWN_PROCESSES,
+				 "a number of processes from 1 to 4194304", e);
+	return 0;
+}
+
+static bool is(const struct profile *p, enum profile_key key, const char *value)
+{
+	const char *text = profile_scalar(p, key);
+
+	return text && strcmp(text, value) == 0;
+}
+
+/* $XDG_STATE_HOME/egress-run, or NULL. */
+static const char *state_dir(struct prepared *p)
+{
+	const char *xdg = getenv("XDG_STATE_HOME");
+	const char *home = p->base.vars.home;
+
+	if (xdg && xdg[0] == '/')
+		return arena_printf(&p->base.arena, "%s/egress-run", xdg);
+	if (!home || home[0] != '/')
+		return NULL;
+	return arena_printf(&p->base.arena, "%s/.local/state/egress-run", home);
+}
+
+/* Mirrors of other runs are there, with files that they were granted. */
+static int hide_state(struct prepared *p, const char *dir, struct err *e)
+{
+	struct grants *g = &p->grants;
+	struct denial *denials;
+	char real[PATH_MAX];
+
+	if (!dir || !realpath(dir, real) || grants_access(g, real) == 0)
+		return 0;
+	denials = arena_grow(&p->base.arena, g->denials, g->n_denials,
+			     &g->denials_room, sizeof(*denials));
+	dir = arena_strdup(&p->base.arena, real);
+	if (!denials || !dir)
+		return err_errno(e, ENOMEM, "hide %s", real);
+	g->denials = denials;
+	denials[g->n_denials++] = (struct denial) {
+		.path = dir,
+		.resolved = dir,
+		.exists = true,
+		.directory = true,
+		.from = { .file = "egress-run" },
+	};
+	return 0;
+}
+
+static const char *terminal_path(struct prepared *p)
+{
+	char path[256];
+
+	if (!isatty(STDIN_FILENO) ||
+	    ttyname_r(STDIN_FILENO, path, sizeof(path)) != 0)
+		return NULL;
+	return arena_strdup(&p->base.arena, path);
+}
+
+static int make_texts(struct files *f, const struct prepared *p,
+		      struct arena *a, struct view_texts *ret, struct err *e)
+{
+	const struct identity *id = &p->base.identity;
+	const char *home = p->base.vars.home;
+	const char *shell = getenv("SHELL");
+	const char *name = id->name[0] ? id->name : getenv("USER");
+	const struct generated_user user = {
+		.uid = id->uid,
+		.gid = id->gid,
+		.name = name ? name : "",
+		.home = home ? home : "",
+		.shell = shell ? shell : "",
+	};
+	int rc = netfiles_prepare(&f->netfiles, GATEWAY_IPV4, e);
+
+	if (rc == 0)
+		rc = generated_make(&user, a, &f->generated, e);
+	*ret = (struct view_texts) {
+		.resolv_conf = f->netfiles.resolv_conf,
+		.hosts = f->netfiles.hosts,
+		.nsswitch = f->netfiles.nsswitch,
+		.passwd = f->generated.passwd,
+		.group = f->generated.group,
+		.hostname = f->generated.hostname,
+		.machine_id = f->generated.machine_id,
+	};
+	return rc;
+}
+
+static const char *runtime_dir(struct prepared *p)
+{
+	return environment_get(&p->environment, "XDG_RUNTIME_DIR")
+		       ? arena_printf(&p->base.arena, "/run/user/%u",
+				      p->base.identity.uid)
+		       : NULL;
+}
+
+static int plan_view(struct files *f, const struct options *o,
+		     struct prepared *p, struct err *e)
+{
+	const struct profile *profile = p->loaded.effective;
+	struct arena *a = &p->base.arena;
+	struct view_texts texts;
+	struct view_options view = {
+		.grants = &p->grants,
+		.texts = &texts,
+		.mirrors = f->mirrors,
+		.home = p->base.vars.home,
+		/* It may have been removed under its caller. */
+		.workdir = access(p->base.vars.workdir, F_OK) == 0
+				   ? p->base.vars.workdir
+				   : "/",
+		.runtime_dir = runtime_dir(p),
+		.terminal = terminal_path(p),
+		.uid = p->base.identity.uid,
+		.host_files = o->host_files,
+		.share_tmp = profile_true(profile, KEY_OWN_SHARE_TMP),
+		.git_hooks = is(profile, KEY_OWN_GIT_HOOKS, "write"),
+	};
+	int rc = make_texts(f, p, a, &texts, e);
+
+	if (rc == 0 && view.runtime_dir)
+		rc = environment_put(&p->environment, "XDG_RUNTIME_DIR",
+				     view.runtime_dir, e);
+	if (rc == 0)
+		rc = view_plan(&view, a, &f->plan, e);
+	if (rc == 0)
+		rc = view_mask_sockets(&view, a, &f->plan, e);
+	return rc;
+}
+
+/* What it writes there runs outside the next time. */
+static void warn_of_own_program(const struct prepared *p)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n <= 0)
+		return;
+	path[n] = '\0';
+	if (grants_access(&p->grants, path) & ACCESS_WRITE)
+		log_warning("the command may replace egress-run itself, which "
+			    "is %s; install it where the command may not "
+			    "write",
+			    path);
+}
+
+/* A list for the summary, not worth a start that fails.  In private folders
+ * others work, and not the command. */
+static int note_trusted(struct files *f, struct prepared *p, struct err *e)
+{
+	const struct grants *all = &p->grants;
+	struct grants *g = arena_alloc(&p->base.arena, 1, sizeof(*g));
+	struct err why = { 0 };
+
+	if (!g)
+		return err_errno(e, ENOMEM, "note the files that run later");
+	*g = *all;
+	g->n = 0;
+	g->items = arena_alloc(&p->base.arena, all->n, sizeof(*g->items));
+	if (!g->items && all->n > 0)
+		return err_errno(e, ENOMEM, "note the files that run later");
+	for (size_t i = 0; i < all->n; i++)
+		if (!view_is_private(&f->plan, all->items[i].resolved))
+			g->items[g->n++] = all->items[i];
+	if (changes_begin(g, p->base.vars.home, &f->changes, &why) < 0)
+		log_warning("%s: changed files will not be listed", why.msg);
+	return 0;
+}
+
+int files_prepare(struct files *f, const struct options *o, struct prepared *p,
+		  bool dry, struct err *e)
+{
+	const struct profile *profile = p->loaded.effective;
+	const char *state = state_dir(p);
+	int rc = read_limits(f, p, e);
+
+	f->calls.user_namespaces =
+		profile_true(profile, KEY_OWN_USER_NAMESPACES);
+	f->calls.capabilities = is(profile, KEY_OWN_CAPABILITIES, "namespace");
+	if (rc == 0 && !dry && !o->host_files)
+		rc = mirrors_make(&p->grants, state, &p->base.arena,
+				  &f->mirrors, e);
+	if (rc == 0 && !o->host_files)
+		rc = hide_state(p, state, e);
+	if (rc == 0)
+		rc = plan_view(f, o, p, e);
+	if (rc == 0)
+		rc = adapt_environment(f, o, p, e);
+	if (rc == 0 && !o->host_files)
+		warn_of_own_program(p);
+	if (rc == 0 && !dry && !o->host_files && !o->quiet && !o->no_summary)
+		rc = note_trusted(f, p, e);
+	return rc;
+}
+
+void files_done(struct files *f)
+{
+	changes_free(f->changes);
+	/* Again, or for a start that failed. */
+	mirrors_finish(f->mirrors);
+	mirrors_free(f->mirrors);
+	netfiles_done(&f->netfiles);
+	*f = (struct files) { 0 };
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The files during a run: keeps mirrors and masks true, and says what was
+ * lost. */
+#ifndef LAUNCHER_FILEWATCH_H
+#define LAUNCHER_FILEWATCH_H
+
+#include "common/err.h"
+#include "common/loop.h"
+#include "launcher/files.h"
+#include "profiles/grants.h"
+
+struct cage;
+struct filewatch;
+
+/* Before GO.  All is borrowed. */
+int filewatch_start(struct filewatch **ret, const struct files *f,
+		    const struct grants *g, const struct cage *c,
+		    struct loop *loop, struct err *e);
+/* When the command is dead and the loop still there; NULL is fine. */
+void filewatch_finish(struct filewatch *w);
+
+#endif

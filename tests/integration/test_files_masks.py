@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Denials below grants, while somebody outside saves, checks out and moves
+what they hide: hidden again within moments, and said.
+"""
+import contextlib
+import os
+import shutil
+
+import pytest
+
+import lab
+from escape_helpers import PYTHON, home_of
+from files_helpers import VIEW, look, shell
+from launch_helpers import ask, finish, read_line, running
+
+pytestmark = pytest.mark.usefixtures("egress")
+
+
+@pytest.fixture
+def home(egress, who):
+    with home_of(who) as made:
+        yield made
+
+
+# A line is a path; what there is to be read, until it is hidden.
+READER = """
+import errno, os, sys, time
+def look(path):
+    try:
+        if os.path.isdir(path):
+            return "list " + " ".join(sorted(os.listdir(path)))
+        with open(path) as f:
+            return "read " + f.read()
+    except OSError as e:
+        return errno.errorcode[e.errno]
+print("up", flush=True)
+for line in sys.stdin:
+    word, path = line.split()
+    end = time.monotonic() + 5
+    while True:
+        told = look(path)
+        hidden = told in ("EACCES", "ENOENT")
+        if word == "now" or hidden == (word == "hidden") or \\
+                time.monotonic() > end:
+            break
+        time.sleep(0.002)
+    print(told, flush=True)
+"""
+
+
+@contextlib.contextmanager
+def reader(home, *args):
+    with running([*VIEW, *args, PYTHON, "-c", READER], home.name,
+                 cwd=home.work) as process:
+        assert read_line(process) == "up\n"
+        yield process
+
+
+def denying(home, *paths):
+    return ["-p", home.profile("p", {"filesystem": {
+        "allow": [str(home.work)], "deny": [str(x) for x in paths]}})]
+
+
+def again(path):
+    """What is said of a mask that was lost."""
+    return (f"egress-run: warning: {path} was replaced from outside; it was "
+            "visible to the command for a moment, and is hidden again\n")
+
+
+# ---- replaced from outside --------------------------------------------------
+
+def test_file_saved_by_an_editor(home, who):
+    """Again and again; each time it is hidden again."""
+    secret = home.write("work/.env", "secret 0")
+    with reader(home, *denying(home, secret)) as process:
+        assert ask(process, f"now {secret}") == "EACCES\n"
+        for i in range(1, 6):
+            new = home.write("work/.env.new", f"secret {i}")
+            new.rename(secret)
+            assert ask(process, f"hidden {secret}") == "EACCES\n"
+            assert secret.read_text() == f"secret {i}"
+        # Written in place it never was visible.
+        secret.write_text("secret x")
+        assert ask(process, f"now {secret}") == "EACCES\n"
+        rc, _, err = finish(process)
+    assert rc == 0 and 1 <= err.count(again(secret)) <= 5, err
+    assert not err.replace(again(secret), ""), err
+
+
+def test_folder_swapped(home, who):
+    folder = home.write("work/keys/one", "secret").parent
+    with reader(home, *denying(home, folder)) as process:
+        assert ask(process, f"now {folder}") == "EACCES\n"
+        home.write("new/two", "secret")
+        folder.rename(home.user.home / "old")
+        (home.user.home / "new").rename(folder)
+        assert ask(process, f"hidden {folder}") == "EACCES\n"
+        assert ask(process, f"hidden {folder}/two") in ("EACCES\n",
+                                                        "ENOENT\n")
+        rc, _, err = finish(process)
+    assert (rc, err) == (0, again(folder))
+
+
+def test_parent_swapped(home, who):
+    """A folder on the way, one or several levels above."""
+    secret = home.write("work/a/b/c/.env", "secret")
+    with reader(home, *denying(home, secret)) as process:
+        for level in "a/b/c", "a/b", "a":
+            new = home.user.home / "new"
+            shutil.copytree(home.work / level, new)
+            for path in [new, *new.rglob("*")]:
+                os.chown(path, home.user.uid, home.user.gid)
+            (home.work / level).rename(home.user.home / level.replace("/", ""))
+            new.rename(home.work / level)
+            assert ask(process, f"hidden {secret}") == "EACCES\n"
+        rc, _, err = finish(process)
+    assert rc == 0 and again(secret) in err, err
+    assert not err.replace(again(secret), ""), err
+
+
+def test_removed_and_made_again(home, who):
+    """rm outside, then a new one; also what was missing at the start."""
+    secret = home.write("work/.env", "secret")
+    missing = home.work / "later/.env"
+    with reader(home, *denying(home, secret, missing)) as process:
+        secret.unlink()
+        assert ask(process, f"hidden {secret}") == "ENOENT\n"
+        home.write("work/.env", "secret")
+        home.write("work/later/.env", "secret")
+        assert ask(process, f"hidden {secret}") in ("EACCES\n", "ENOENT\n")
+        assert ask(process, f"hidden {missing}") in ("EACCES\n", "ENOENT\n")
+        lab.wait_until(lambda: ask(process, f"now {secret}") == "EACCES\n")
+        lab.wait_until(lambda: ask(process, f"now {missing}") == "EACCES\n")
+        rc, _, err = finish(process)
+    assert rc == 0 and again(secret) in err and again(missing) in err, err
+
+
+def test_file_becomes_a_folder(home, who):
+    secret = home.write("work/thing", "secret")
+    with reader(home, *denying(home, secret)) as process:
+        home.write("new/inner", "secret")
+        secret.unlink()
+        (home.user.home / "new").rename(secret)
+        assert ask(process, f"hidden {secret}") == "EACCES\n"
+        assert ask(process, f"hidden {secret}/inner") != "read secret\n"
+        assert finish(process)[0] == 0
+
+
+def test_git_checkout_outside(home, who):
+    """git replaces what it checks out."""
+    def git(*args):
+        done = lab.host(["git", "-c", "user.name=a", "-c", "user.email=b",
+                         *args], user=who, cwd=home.work)
+        assert done.ok, done
+    git("init", "-q", "-b", "main")
+    secret = home.write("work/conf/.env", "secret one")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    git("checkout", "-qb", "side")
+    secret.write_text("secret two")
+    git("commit", "-qam", "two")
+    with reader(home, *denying(home, secret)) as process:
+        for branch in "main", "side", "main":
+            git("checkout", "-q", branch)
+            assert ask(process, f"hidden {secret}") in ("EACCES\n",
+                                                        "ENOENT\n")
+            lab.wait_until(lambda: ask(process,
+                                       f"now {secret}") == "EACCES\n")
+        # Nothing of it stands in the way outside.
+        git("rm", "-rq", "conf")
+        rc, _, err = finish(process)
+    assert rc == 0 and again(secret) in err, err
+
+
+def test_many_masks(home, who):
+    """A glob; all of them replaced at once."""
+    paths = [home.write(f"work/d{i % 10}/{i}.pem", "secret")
+             for i in range(200)]
+    args = denying(home, home.work / "**/*.pem")
+    with reader(home, *args) as process:
+        for path in paths:
+            new = home.write("work/new", "secret")
+            new.rename(path)
+        for path in paths:
+            assert ask(process, f"hidden {path}") == "EACCES\n"
+        rc, _, err = finish(process, 20)
+    assert rc == 0 and err.count("hidden again") >= 200, err[-300:]
+
+
+def test_moved_by_the_command(home, who):
+    """The parent may be renamed; the mask goes with it."""
+    secret = home.write("work/a/.env", "secret")
+    got = shell(who, "mv a b; cat b/.env; mkdir a; cp -r b/. a; cat a/.env; "
+                "rm -rf b; mv b/.env c; cat c", denying(home, secret),
+                cwd=home.work)
+    assert "secret" not in got.out + got.err, got
+    assert not any(x.read_text() == "secret"
+                   for x in home.work.rglob("c") if x.is_file())
+
+
+def test_what_the_command_makes_in_place_of_the_missing(home, who):
+    """It is hidden like any."""
+    missing = home.work / ".env"
+    got = shell(who, "echo mine >.env; while cat .env >/dev/null 2>&1; do :; "
+                "done; rm .env; ls -A", denying(home, missing), cwd=home.work)
+    assert got.out == ".env\n" and again(missing) in got.err, got
+    assert missing.read_text() == "mine\n"
+
+
+def test_read_only_hooks_replaced(home, who):
+    """.git/hooks that something outside makes anew is read-only again, and
+    so is all of .git."""
+    assert lab.host(["git", "init", "-q"], user=who, cwd=home.work).ok
+    body = """
+import os, sys
+def put(path):
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
+        os.unlink(path)
+        return "done"
+    except OSError as e:
+        return e.strerror
+for line in sys.stdin:
+    print(put(line.strip()), flush=True)
+"""
+    hook = home.work / ".git/hooks/pre-commit"
+    with running([*VIEW, PYTHON, "-c", body], who,
+                 cwd=home.work) as process:
+        assert ask(process, str(hook)) == "Read-only file system\n"
+        hook.parent.rename(home.work / ".git/old")
+        home.folder(hook.parent)
+        lab.wait_until(
+            lambda: ask(process, str(hook)) == "Read-only file system\n")
+        (home.work / ".git").rename(home.work / "old")
+        assert lab.host(["git", "init", "-q"], user=who, cwd=home.work).ok
+        lab.wait_until(
+            lambda: ask(process, str(hook)) == "Read-only file system\n")
+        assert ask(process, str(home.work / ".git/x")) == "done\n"
+        rc, _, err = finish(process)
+    assert rc == 0 and "hooks was replaced from outside" in err, err
+
+
+# ---- masks themselves -------------------------------------------------------
+
+def test_masks_of_the_host(home, who):
+    """With --files host denials hide as well, and are put up again."""
+    secret = home.write(".ssh/id", "secret").parent
+    with reader(home, "--files", "host") as process:
+        assert ask(process, f"now {secret}") == "EACCES\n"
+        home.write("new/id", "secret")
+        secret.rename(home.user.home / "old")
+        (home.user.home / "new").rename(secret)
+        assert ask(process, f"hidden {secret}") == "EACCES\n"
+        rc, _, err = finish(process)
+    assert rc == 0 and again(secret) in err, err
+
+
+def test_attributes_of_a_mask(home, who):
+    """Nothing of what lies below is told: size, times, owner, mode."""
+    secret = home.write("work/.env", "x" * 4321, mode=0o755)
+    os.utime(secret, (1, 1))
+    got = shell(who, "stat -c '%s %a %Y' .env; ls -la .env; wc -c .env; "
+                "test -x .env && echo executable; cp .env copy; "
+                "tar cf t .env; grep -c x .env", denying(home, secret),
+                cwd=home.work)
+    size, mode, mtime = got.out.split()[:3]
+    assert (size, mode) == ("0", "0") and int(mtime) > 1, got
+    assert "4321" not in got.out and "executable" not in got.out
+
+
+def test_host_goes_on_as_ever(home, who):
+    """A mask is in nobody's way outside."""
+    secret = home.write("work/.env", "secret")
+    folder = home.folder(home.work / "keys")
+    with reader(home, *denying(home, secret, folder)) as process:
+        got = lab.host(["sh", "-c", "cat .env; echo more >>.env; chmod 640 "
+                        ".env; mv .env e; mv e .env; rm .env; rmdir keys"],
+                       user=who, cwd=home.work)
+        assert got.ok and got.out == "secret", got
+        assert finish(process)[0] == 0
+    assert os.listdir(home.work) == []
+
+
+def test_nothing_is_left(home, who):
+    """Of masks, when the run is killed."""
+    secret = home.write("work/.env", "secret")
+    before = lab.residue()
+    with reader(home, *denying(home, secret, home.work / "no/such")
+                ) as process:
+        os.kill(process.pid, 9)
+        process.wait(5)
+    lab.wait_clean(before)
+    assert os.listdir(home.work) == [".env"]
+    assert secret.read_text() == "secret"
+
+
+def test_denial_of_what_is_not_granted(home, who):
+    """There is nothing to hide: it is not there."""
+    secret = home.write("secret/file", "secret")
+    assert look(who, [secret, secret.parent], denying(home, secret),
+                cwd=home.work) == ["ENOENT", "ENOENT"]
