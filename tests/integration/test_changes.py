@@ -4,7 +4,7 @@ something outside would execute or trust."""
 import os
 import pathlib
 import re
-import shutil
+import tempfile
 
 import pytest
 
@@ -199,11 +199,9 @@ def test_long_list(home):
 @pytest.fixture
 def shared(home):
     """A folder of the host's /tmp."""
-    path = pathlib.Path(f"/tmp/egress-test-{os.getpid()}")
-    path.mkdir()
-    os.chown(path, home.user.uid, home.user.gid)
-    yield path
-    shutil.rmtree(path)
+    with tempfile.TemporaryDirectory(prefix="lab-", dir="/tmp") as path:
+        os.chown(path, home.user.uid, home.user.gid)
+        yield pathlib.Path(path)
 
 
 def test_work_of_others_in_tmp(home, shared):

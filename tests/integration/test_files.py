@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -74,15 +75,11 @@ def test_home_as_working_directory(home, who):
 
 def test_working_directory_in_a_private_place(who):
     """/tmp is private; the working directory in it is the host's."""
-    path = pathlib.Path(f"/tmp/egress-test-{os.getpid()}")
-    path.mkdir()
-    try:
+    with tempfile.TemporaryDirectory(prefix="lab-", dir="/tmp") as path:
         os.chown(path, lab.USERS[who].uid, lab.USERS[who].gid)
         got = shell(who, "pwd; ls /tmp; echo x >made", cwd=path)
-        assert got.out == f"{path}\n{path.name}\n", got
-        assert (path / "made").read_text() == "x\n"
-    finally:
-        shutil.rmtree(path)
+        assert got.out == f"{path}\n{os.path.basename(path)}\n", got
+        assert pathlib.Path(path, "made").read_text() == "x\n"
 
 
 def test_working_directory_by_a_link(home, who):

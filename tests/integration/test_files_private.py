@@ -2,10 +2,12 @@
 """What every command has for itself: private places, devices, processes,
 generated files, sockets; and real programs in all that.
 """
+import contextlib
 import os
 import pathlib
 import re
 import shutil
+import tempfile
 
 import pytest
 
@@ -41,23 +43,23 @@ import os, sys
 for path in sys.argv[1:]:
     names = sorted(os.listdir(path))
     st = os.stat(path)
-    open(path + "/egress-left", "w").close()
+    open(path + "/lab-left", "w").close()
     print(path, oct(st.st_mode & 0o7777), *names)
 """
     home = lab.USERS[who].home
     got = python(who, body, *PRIVATE, cwd=home).splitlines()
     assert got == [f"{path} {oct(mode)}" for path, mode in PRIVATE.items()]
-    assert not [x for x in PRIVATE if os.path.exists(f"{x}/egress-left")]
+    assert not [x for x in PRIVATE if os.path.exists(f"{x}/lab-left")]
     got = python(who, body, *PRIVATE, cwd=home).splitlines()
-    assert not any("egress-left" in line for line in got), got
+    assert not any("lab-left" in line for line in got), got
 
 
 @pytest.mark.parametrize("place", ["/tmp", "/var/tmp", "/dev/shm", "/run"])
 def test_grant_in_a_private_place(home, who, place):
     """It is there, and nothing around it."""
-    path = pathlib.Path(f"{place}/egress-test-{os.getpid()}")
-    (path / "granted").mkdir(parents=True)
-    try:
+    with tempfile.TemporaryDirectory(prefix="lab-", dir=place) as name:
+        path = pathlib.Path(name)
+        (path / "granted").mkdir()
         for each in path, path / "granted":
             os.chown(each, home.user.uid, home.user.gid)
         (path / "secret").write_text("x")
@@ -66,8 +68,6 @@ def test_grant_in_a_private_place(home, who, place):
         assert got.ok and got.out == ".\n./granted\n", got
         assert sorted(os.listdir(path)) == ["granted", "secret"]
         assert os.listdir(path / "granted") == ["made"]
-    finally:
-        shutil.rmtree(path)
 
 
 def test_programs_in_tmp(who):
@@ -103,18 +103,15 @@ def test_tmpdir_elsewhere(home, who):
 def test_share_tmp(home, who, how):
     args = ["--share-tmp"] if how == "option" else \
         ["-p", home.profile("p", {"egress_run": {"share_tmp": True}})]
-    names = [f"{place}/egress-test-{os.getpid()}"
-             for place in ("/tmp", "/var/tmp", "/dev/shm")]
-    uid, gid = lab.USERS[who].uid, lab.USERS[who].gid
-    try:
-        for name in names:
-            pathlib.Path(name).write_text("x")
-            os.chown(name, uid, gid)
+    with contextlib.ExitStack() as files:
+        names = []
+        for place in "/tmp", "/var/tmp", "/dev/shm":
+            file = files.enter_context(tempfile.NamedTemporaryFile(
+                prefix="lab-", dir=place))
+            os.chown(file.name, home.user.uid, home.user.gid)
+            names.append(file.name)
         assert look(who, names, args, cwd=home.work) == ["file rw"] * 3
         assert look(who, names, cwd=home.work) == ["ENOENT"] * 3
-    finally:
-        for name in names:
-            os.unlink(name)
 
 
 def test_processes(who):
