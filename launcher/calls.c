@@ -8,11 +8,13 @@
 #include "launcher/calls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <linux/netlink.h>
 
@@ -23,6 +25,7 @@
 #define LOW_32 0xffffffffUL
 
 /* Newer than the library knows; the same number on every architecture. */
+#define CALL_FCHMODAT2	    452
 #define CALL_OPEN_TREE_ATTR 467
 
 #ifndef CLONE_NEWTIME
@@ -137,6 +140,48 @@ static int deny_namespaces(scmp_filter_ctx ctx)
 	return rc < 0 ? rc : deny(ctx, ENOSYS, clone3, N(clone3));
 }
 
+/* A file that is setuid outside would give the user's rights, in a container
+ * root's, to whoever finds it.  (setgid is also a mode of folders, and stays.)
+ * What openat2() makes is behind a pointer; libraries then use openat(). */
+static int deny_setuid(scmp_filter_ctx ctx)
+{
+	static const struct {
+		int call;
+		unsigned mode; /* argument */
+	} always[] = {
+		{ SCMP_SYS(chmod), 1 },	   { SCMP_SYS(fchmod), 1 },
+		{ SCMP_SYS(fchmodat), 2 }, { CALL_FCHMODAT2, 2 },
+		{ SCMP_SYS(creat), 1 },	   { SCMP_SYS(mknod), 1 },
+		{ SCMP_SYS(mknodat), 2 },
+	};
+	/* Without O_CREAT the mode is whatever the register holds. */
+	static const struct {
+		int call;
+		unsigned flags, mode;
+	} opening[] = { { SCMP_SYS(open), 1, 2 }, { SCMP_SYS(openat), 2, 3 } };
+	static const scmp_datum_t makes[] = { O_CREAT,
+					      O_TMPFILE & ~O_DIRECTORY };
+	static const int openat2[] = { SCMP_SYS(openat2) };
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < N(always); i++)
+		rc = deny_flag(ctx, always[i].call, always[i].mode, S_ISUID);
+	for (size_t i = 0; rc == 0 && i < N(opening) * N(makes); i++) {
+		const scmp_datum_t flag = makes[i % N(makes)];
+
+		rc = seccomp_rule_add(
+			ctx, SCMP_ACT_ERRNO(EPERM), opening[i / N(makes)].call,
+			2,
+			(struct scmp_arg_cmp) { opening[i / N(makes)].flags,
+						SCMP_CMP_MASKED_EQ, flag,
+						flag },
+			(struct scmp_arg_cmp) { opening[i / N(makes)].mode,
+						SCMP_CMP_MASKED_EQ, S_ISUID,
+						S_ISUID });
+	}
+	return rc < 0 ? rc : deny(ctx, ENOSYS, openat2, N(openat2));
+}
+
 static int deny_ioctls(scmp_filter_ctx ctx)
 {
 	/* The third: line disciplines, drivers that nobody looks after. */
@@ -214,6 +259,8 @@ static int add_rules(scmp_filter_ctx ctx, const struct calls_options *o)
 		rc = deny_calls(ctx);
 	if (rc == 0)
 		rc = deny_ioctls(ctx);
+	if (rc == 0)
+		rc = deny_setuid(ctx);
 	if (rc == 0)
 		rc = deny_families(ctx, o->capabilities);
 	if (rc == 0 && !o->capabilities)

@@ -505,6 +505,50 @@ def test_setuid_programs(home, files, host):
         assert got.out.strip() in ("", "3000"), got
 
 
+SETUID = """
+def make(name, how):
+    attempt(name, how, os.path.join(WHERE["work"], name))
+def by_open(path):
+    os.umask(0)
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o4755))
+def by_fchmod(path):
+    with open(path, "w") as f:
+        os.fchmod(f.fileno(), 0o4755)
+def by_chmod(path):
+    open(path, "w").close()
+    os.chmod(path, 0o4755)
+def by_number(path):
+    open(path, "w").close()
+    syscall(452, -100, path, 0o4755, 0)
+def setgid_folder(path):
+    os.mkdir(path)
+    os.chmod(path, 0o2755)
+make("open", by_open)
+make("fchmod", by_fchmod)
+make("chmod", by_chmod)
+make("number", by_number)
+make("mknod", lambda path: os.mknod(path, 0o104755))
+make("plain", lambda path: os.close(os.open(path, os.O_CREAT, 0o755)))
+make("setgid", setgid_folder)
+"""
+
+
+def test_nothing_setuid_is_left(home, host):
+    """Outside it would run as whoever ran the command, root in a container."""
+    outside = home.folder(home.work / "outside")
+    control = json.loads(host([PYTHON, "-I", "-c", program(
+        SETUID, work=outside)], user=home.name).out)
+    for name in "open", "fchmod", "chmod", "mknod":
+        assert control[name] == "done", control
+        assert (outside / name).stat().st_mode & 0o4000
+    work = home.folder(home.work / "inside")
+    got = inside(SETUID, home.name, [], there(home), work=work)
+    assert got.pop("plain") == "done" and got.pop("setgid") == "done"
+    assert set(got.values()) == {"EPERM"}, got
+    for path in work.iterdir():
+        assert not path.stat().st_mode & 0o4000, path
+
+
 def test_file_capabilities(home, host):
     """As little as setuid; and the command cannot give any."""
     copy = home.work / "python"
