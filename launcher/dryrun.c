@@ -210,7 +210,11 @@ int dryrun_print(const struct prepared *p)
 	printf("\nuser:      %s%suid %u, gid %u%s\n", id->name,
 	       id->name[0] ? ", " : "", id->uid, id->gid,
 	       id->uid == 0 ? " (root, without any capability)" : "");
-	print_row("directory:", "", p->base.vars.workdir, NULL);
+	print_row("directory:", "", p->files.plan.workdir, NULL);
+	print_row("files:", "",
+		  p->host_files ? "the host's (--files host)"
+				: "what is granted, and nothing else",
+		  NULL);
 	print_profile(p);
 	printf("isolation: new user, network, mount, pid, ipc, uts and cgroup "
 	       "namespaces; no capabilities; no_new_privs\n");

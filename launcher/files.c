@@ -17,8 +17,8 @@
 #define PROCESSES_MAX 4194304
 
 /* They name sockets of the host's session, which are hidden: a program that
- * believes them fails in odd ways.  One that is granted is named again by
- * environment.set_vars. */
+ * believes them fails in odd ways.  They stay as soon as any socket is granted,
+ * and what environment.set_vars says stays anyway. */
 static const char *const session_variables[] = {
 	"SSH_AUTH_SOCK", "SSH_AGENT_PID",   "GPG_AGENT_INFO",
 	"TMUX",		 "TMUX_PANE",	    "DBUS_SESSION_BUS_ADDRESS",
@@ -30,6 +30,16 @@ static bool grants_sockets(const struct grants *g)
 {
 	for (size_t i = 0; i < g->n; i++)
 		if (g->items[i].access & (ACCESS_CONNECT | ACCESS_BIND))
+			return true;
+	return false;
+}
+
+static bool is_set_by(const struct profile *p, const char *name)
+{
+	const struct field *set = &p->field[KEY_ENV_SET_VARS];
+
+	for (size_t i = 0; i < set->n; i++)
+		if (strcmp(set->items[i].key, name) == 0)
 			return true;
 	return false;
 }
@@ -46,7 +56,9 @@ static int adapt_environment(const struct files *f, const struct options *o,
 		for (size_t i = 0; i < sizeof(session_variables) /
 					       sizeof(session_variables[0]);
 		     i++)
-			environment_unset(env, session_variables[i]);
+			if (!is_set_by(p->loaded.effective,
+				       session_variables[i]))
+				environment_unset(env, session_variables[i]);
 	}
 	/* The host's may be a folder that the view does not have. */
 	if (tmp && !o->host_files && strcmp(tmp, "/tmp") != 0 &&

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "fsrules/landlock.h"
 #include "fsrules/netfiles.h"
 #include "launcher/banner.h"
 #include "launcher/cage.h"
@@ -110,6 +111,7 @@ static int run(const struct options *o, struct prepared *p,
 				  .command = p->command,
 				  .env = &p->environment };
 	const char *limited = NULL;
+	const char *lack;
 	struct terminal terminal;
 	struct cage cage;
 	const struct monitor_config monitor = { .cage = &cage,
@@ -133,6 +135,9 @@ static int run(const struct options *o, struct prepared *p,
 		return rc;
 	log_debug("the sandbox is built; its init is process %d",
 		  cage.init_pid);
+	lack = landlock_lack(landlock_abi());
+	if (lack)
+		log_warning("%s; the view of the files stands alone", lack);
 	raise_fd_limit();
 	/* Not before: the id maps are written through /proc/self. */
 	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)

@@ -299,6 +299,7 @@ int prepare(const struct options *o, struct prepared *p, struct err *e)
 	int rc;
 
 	*p = (struct prepared) { .log_path = o->log_path,
+				 .host_files = o->host_files,
 				 .named = o->profile || o->extends.n > 0 };
 	rc = base_open(&p->base, o->user, e);
 	if (rc < 0)

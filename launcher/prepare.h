@@ -49,8 +49,9 @@ struct prepared {
 	char **command;		 /* in the arena, or argv's own */
 	const char *log_path;	 /* --log, valid after the change of folder */
 	uint32_t grace_sec;
-	bool named; /* a profile was asked for */
-	bool usage; /* the error is one of usage */
+	bool host_files; /* --files host */
+	bool named;	 /* a profile was asked for */
+	bool usage;	 /* the error is one of usage */
 };
 
 /* On failure prepared_done() is due as well.  p must not be moved. */
