@@ -11,49 +11,11 @@
 
 #include <cmocka.h>
 
+#include "allowlist_text.h"
 #include "profiles/allowlist.h"
 #include "profiles/hostname.h"
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
-
-static int setup(void **state)
-{
-	return allowlist_new((struct allowlist **)state, NULL);
-}
-
-static int teardown(void **state)
-{
-	allowlist_free(*state);
-	return 0;
-}
-
-static void add(struct allowlist *al, const char *pattern)
-{
-	struct err e = { 0 };
-
-	if (allowlist_add_domain(al, pattern, &e) < 0)
-		fail_msg("%s", e.msg);
-}
-
-/* The rule that decides for a name as the command may write it, or NULL. */
-static const char *rule_for(const struct allowlist *al, const char *text)
-{
-	struct allow_ports ports;
-	char name[HOSTNAME_BUF];
-
-	if (hostname_from_text(text, name, NULL) < 0)
-		return NULL;
-	return allowlist_match(al, name, &ports) ? ports.rule : NULL;
-}
-
-static bool has_port(const struct allowlist *al, const char *name,
-		     uint16_t port)
-{
-	struct allow_ports ports;
-
-	return allowlist_match(al, name, &ports) &&
-	       allow_ports_has(&ports, port);
-}
 
 /* Entries of a profile, by the rules of nono. */
 static void test_profile_names(void **state)
