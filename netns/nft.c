@@ -269,14 +269,6 @@ void nft_match_saddr(struct nft_tx *tx, struct nftnl_rule *r, uint32_t op,
 	compare(tx, r, op, a->bytes, addr_len(a));
 }
 
-void nft_match_daddr(struct nft_tx *tx, struct nftnl_rule *r,
-		     const struct addr *a)
-{
-	nft_match_family(tx, r, a->family);
-	load_address(tx, r, a->family, true);
-	compare(tx, r, NFT_CMP_EQ, a->bytes, addr_len(a));
-}
-
 void nft_match_dport(struct nft_tx *tx, struct nftnl_rule *r, uint16_t port)
 {
 	uint16_t wire = htons(port);

@@ -54,8 +54,6 @@ void nft_match_family(struct nft_tx *tx, struct nftnl_rule *r, int family);
 void nft_match_l4(struct nft_tx *tx, struct nftnl_rule *r, uint8_t protocol);
 void nft_match_saddr(struct nft_tx *tx, struct nftnl_rule *r, uint32_t op,
 		     const struct addr *a);
-void nft_match_daddr(struct nft_tx *tx, struct nftnl_rule *r,
-		     const struct addr *a);
 void nft_match_dport(struct nft_tx *tx, struct nftnl_rule *r, uint16_t port);
 /* ICMPv6 type in [lo, hi]. */
 void nft_match_icmp6_type(struct nft_tx *tx, struct nftnl_rule *r, uint8_t lo,
