@@ -30,7 +30,8 @@ struct maskwatch_events {
 	 * not each call means that something was lost. */
 	int (*remask)(void *arg, const char *path, enum maskwatch_how how);
 	/* For the report: it was replaced, or appeared, and is hidden again
-	 * (error 0); or remask() failed, and it stays visible. */
+	 * (error 0); or remask() failed, and it is
+	 * visible: the run must not go on. */
 	void (*lost)(void *arg, const char *path, int error);
 	/* So many places are not watched, or not any more. */
 	void (*unwatched)(void *arg, size_t n, int error);

@@ -19,6 +19,8 @@ struct filewatch {
 	const struct files *files;
 	const struct cage *cage;
 	struct maskwatch *masks;
+	filewatch_open_fn *left_open;
+	void *arg;
 };
 
 /* In the sandbox's mount namespace, but not in its pid namespace: nothing
@@ -58,15 +60,20 @@ static int remask(void *arg, const char *path, enum maskwatch_how how)
 
 static void lost(void *arg, const char *path, int error)
 {
-	(void)arg;
-	if (error)
-		log_warning("%s was replaced from outside, and could not be "
-			    "hidden again: %s",
-			    path, strerror(error < 0 ? -error : error));
-	else
+	const struct filewatch *w = arg;
+	struct err e = { 0 };
+
+	if (error) {
+		(void)err_errno(&e, error < 0 ? -error : error,
+				"%s was replaced from outside, and could not "
+				"be hidden again",
+				path);
+		w->left_open(w->arg, e.msg);
+	} else {
 		log_warning("%s was replaced from outside; it was visible to "
 			    "the command for a moment, and is hidden again",
 			    path);
+	}
 }
 
 static void unwatched(void *arg, size_t n, int error)
@@ -86,7 +93,8 @@ static void refused(void *arg, const char *path, const char *why)
 
 int filewatch_start(struct filewatch **ret, const struct files *f,
 		    const struct grants *g, const struct cage *c,
-		    struct loop *loop, struct err *e)
+		    struct loop *loop, filewatch_open_fn *left_open, void *arg,
+		    struct err *e)
 {
 	struct filewatch *w = calloc(1, sizeof(*w));
 	const struct mirrors_events mirrors = { .refused = refused, .arg = w };
@@ -100,6 +108,8 @@ int filewatch_start(struct filewatch **ret, const struct files *f,
 		return err_errno(e, ENOMEM, "watch files");
 	w->files = f;
 	w->cage = c;
+	w->left_open = left_open;
+	w->arg = arg;
 	rc = maskwatch_start(&w->masks, &f->plan, g, loop, &masks, e);
 	if (rc < 0) {
 		free(w);

@@ -12,10 +12,15 @@
 struct cage;
 struct filewatch;
 
+/* Something denied is visible to the command and could not be hidden again: the
+ * run has to end.  text is for the user; called from the loop. */
+typedef void filewatch_open_fn(void *arg, const char *text);
+
 /* Before GO.  All is borrowed. */
 int filewatch_start(struct filewatch **ret, const struct files *f,
 		    const struct grants *g, const struct cage *c,
-		    struct loop *loop, struct err *e);
+		    struct loop *loop, filewatch_open_fn *left_open, void *arg,
+		    struct err *e);
 /* When the command is dead and the loop still there; NULL is fine. */
 void filewatch_finish(struct filewatch *w);
 

@@ -64,6 +64,14 @@ static void fail(struct monitor *m, const char *text)
 	finish(m);
 }
 
+static void on_left_open(void *arg, const char *text)
+{
+	struct monitor *m = arg;
+
+	if (!m->finishing)
+		fail(m, text);
+}
+
 static void on_fatal(void *arg, const struct err *e)
 {
 	struct monitor *m = arg;
@@ -252,7 +260,7 @@ static int start(struct monitor *m, struct err *e)
 		.arg = m,
 	};
 	int rc = filewatch_start(&m->files, m->cfg.files, m->cfg.grants,
-				 m->cfg.cage, m->loop, e);
+				 m->cfg.cage, m->loop, on_left_open, m, e);
 
 	if (rc == 0)
 		rc = gatekeeper_start(&m->gatekeeper, &gatekeeper, e);

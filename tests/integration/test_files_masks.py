@@ -87,6 +87,20 @@ def test_file_saved_by_an_editor(home, who):
     assert not err.replace(again(secret), ""), err
 
 
+def test_cannot_be_hidden_again(egress):
+    """Then the command is ended: it must not go on with what it sees."""
+    with home_of("tester") as home:
+        secret = home.write("work/.env", "secret 0")
+        with reader(home, *denying(home, secret)) as process:
+            # No process can be made that would hide it.
+            assert lab.host(["prlimit", "--pid", process.pid,
+                             "--nproc=1:1"], user="tester").ok
+            home.write("work/.env.new", "secret 1").rename(secret)
+            rc, _, err = finish(process)
+    assert rc == 125, err
+    assert f"{secret} was replaced from outside, and could not be" in err, err
+
+
 def test_folder_swapped(home, who):
     folder = home.write("work/keys/one", "secret").parent
     with reader(home, *denying(home, folder)) as process:
