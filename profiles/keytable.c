@@ -516,39 +516,23 @@ const struct key_spec key_table[KEY__COUNT] = {
 		.summary = "seconds for which a resolved address stays "
 			   "reachable behind its TTL",
 	},
-	[KEY_OWN_SHARE_TMP] = {
-		.path = "egress_run.share_tmp",
-		.type = TYPE_BOOL,
+	[KEY_OWN_SHARE_TMP] = SWITCH("egress_run.share_tmp",
 		.merge = MERGE_CHILD,
-		.fallback = "false",
 		.summary = "the host's /tmp, /var/tmp and /dev/shm instead of "
-			   "private ones",
-	},
-	[KEY_OWN_GIT_HOOKS] = {
-		.path = "egress_run.git_hooks",
-		.type = TYPE_ENUM,
+			   "private ones"),
+	[KEY_OWN_GIT_HOOKS] = CHOICE("egress_run.git_hooks",
 		.values = NAMES("read", "write"),
-		.merge = MERGE_CHILD,
 		.fallback = "read",
 		.summary = ".git/hooks of the working directory: read-only, or "
-			   "as writable as that is",
-	},
-	[KEY_OWN_USER_NAMESPACES] = {
-		.path = "egress_run.user_namespaces",
-		.type = TYPE_BOOL,
+			   "as writable as that is"),
+	[KEY_OWN_USER_NAMESPACES] = SWITCH("egress_run.user_namespaces",
 		.merge = MERGE_CHILD,
-		.fallback = "false",
-		.summary = "the command may make namespaces of its own",
-	},
-	[KEY_OWN_CAPABILITIES] = {
-		.path = "egress_run.capabilities",
-		.type = TYPE_ENUM,
+		.summary = "the command may make namespaces of its own"),
+	[KEY_OWN_CAPABILITIES] = CHOICE("egress_run.capabilities",
 		.values = NAMES("none", "namespace"),
-		.merge = MERGE_CHILD,
 		.fallback = "none",
 		.summary = "capabilities over the command's own namespaces, "
-			   "for tests of what needs root",
-	},
+			   "for tests of what needs root"),
 	[KEY_OWN_MEMORY] = {
 		.path = "egress_run.memory",
 		.type = TYPE_STRING,
