@@ -12,6 +12,7 @@
 #include "launcher/options.h"
 #include "launcher/prepare.h"
 #include "netns/plan.h"
+#include "profiles/keys.h"
 
 /* The kernel's own limit of pids. */
 #define PROCESSES_MAX 4194304
@@ -69,34 +70,46 @@ static int adapt_environment(const struct files *f, const struct options *o,
 	return rc;
 }
 
-/* What the command line says wrongly is an error of usage. */
-static int bad_limit(struct prepared *p, enum profile_key key,
-		     const char *right, struct err *e)
+static int bad_limit(struct arena *a, const struct profile *p,
+		     enum profile_key key, const char *right, struct err *e)
 {
-	const struct entry *item = &p->loaded.effective->field[key].items[0];
+	const struct entry *item = &p->field[key].items[0];
+	const char *place = origin_text(a, &item->from);
 
-	p->usage = item->from.line == 0;
-	return err_set(e, EINVAL, "%s '%s': give %s", item->from.file,
-		       item->text, right);
+	return err_set(e, EINVAL, "%s: '%s': give %s",
+		       place ? place : key_spec(key)->path, item->text, right);
 }
 
-static int read_limits(struct files *f, struct prepared *p, struct err *e)
+int files_limits(struct arena *a, const struct profile *p, struct limits *ret,
+		 struct err *e)
 {
-	const struct profile *profile = p->loaded.effective;
-	const char *memory = profile_scalar(profile, KEY_OWN_MEMORY);
-	const char *processes = profile_scalar(profile, KEY_OWN_PROCESSES);
+	const char *memory = profile_scalar(p, KEY_OWN_MEMORY);
+	const char *processes = profile_scalar(p, KEY_OWN_PROCESSES);
 
-	if (memory && (limits_parse_size(memory, &f->limits.memory) < 0 ||
-		       f->limits.memory == 0))
-		return bad_limit(p, KEY_OWN_MEMORY,
+	if (memory &&
+	    (limits_parse_size(memory, &ret->memory) < 0 || ret->memory == 0))
+		return bad_limit(a, p, KEY_OWN_MEMORY,
 				 "a number of bytes of memory, or one with K, "
 				 "M, G or T behind it: 512M",
 				 e);
 	if (processes &&
-	    !text_to_uint(processes, 1, PROCESSES_MAX, &f->limits.processes))
-		return bad_limit(p, KEY_OWN_PROCESSES,
+	    !text_to_uint(processes, 1, PROCESSES_MAX, &ret->processes))
+		return bad_limit(a, p, KEY_OWN_PROCESSES,
 				 "a number of processes from 1 to 4194304", e);
 	return 0;
+}
+
+/* What the command line says wrongly is an error of usage. */
+static bool limits_by_flag(const struct profile *p)
+{
+	static const enum profile_key keys[] = { KEY_OWN_MEMORY,
+						 KEY_OWN_PROCESSES };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (p->field[keys[i]].n > 0 &&
+		    p->field[keys[i]].items[0].from.line == 0)
+			return true;
+	return false;
 }
 
 static bool is(const struct profile *p, enum profile_key key, const char *value)
@@ -270,8 +283,9 @@ int files_prepare(struct files *f, const struct options *o, struct prepared *p,
 {
 	const struct profile *profile = p->loaded.effective;
 	const char *state = state_dir(p);
-	int rc = read_limits(f, p, e);
+	int rc = files_limits(&p->base.arena, profile, &f->limits, e);
 
+	p->usage = rc < 0 && limits_by_flag(profile);
 	f->calls.user_namespaces =
 		profile_true(profile, KEY_OWN_USER_NAMESPACES);
 	f->calls.capabilities = is(profile, KEY_OWN_CAPABILITIES, "namespace");

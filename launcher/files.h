@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "common/arena.h"
 #include "common/err.h"
 #include "fsrules/changes.h"
 #include "fsrules/generated.h"
@@ -14,6 +15,7 @@
 #include "fsrules/view.h"
 #include "launcher/calls.h"
 #include "launcher/limits.h"
+#include "profiles/profile.h"
 
 struct options;
 struct prepared;
@@ -34,5 +36,9 @@ struct files {
 int files_prepare(struct files *f, const struct options *o, struct prepared *p,
 		  bool dry, struct err *e);
 void files_done(struct files *f);
+
+/* egress_run.memory and .processes; errors name the place. */
+int files_limits(struct arena *a, const struct profile *p, struct limits *ret,
+		 struct err *e);
 
 #endif

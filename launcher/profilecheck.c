@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "launcher/files.h"
 #include "launcher/print.h"
 #include "launcher/profilecmd.h"
 #include "launcher/profilejson.h"
@@ -15,6 +16,7 @@ static int check_one(struct profile_call *c, const char *name,
 {
 	struct netpolicy net = { 0 };
 	struct grants grants = { 0 };
+	struct limits limits = { 0 };
 	int rc = profile_load(c, name, ret, e);
 
 	if (rc == 0)
@@ -22,6 +24,8 @@ static int check_one(struct profile_call *c, const char *name,
 	netpolicy_done(&net);
 	if (rc == 0)
 		rc = prepare_grace(ret->effective, NULL, e);
+	if (rc == 0)
+		rc = files_limits(&c->base.arena, ret->effective, &limits, e);
 	if (rc == 0)
 		rc = grants_resolve(ret->effective, &c->base.vars,
 				    &c->base.arena, &grants, e);

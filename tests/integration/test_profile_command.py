@@ -139,6 +139,8 @@ def test_check_every_shipped_profile(profile):
     ({"egress_run": {"allow_domain_file": ["/nosuch"]}}, "/nosuch"),
     ({"egress_run": {"allow_address": ["10.0.0.1/8"]}}, "10.0.0.1/8"),
     ({"egress_run": {"grace": 99999}}, "grace"),
+    ({"egress_run": {"memory": "lots"}}, "512M"),
+    ({"egress_run": {"memory": "0"}}, "512M"),
     ({"env_credentials": {"x": "PATH"}}, "PATH"),
     ({"environment": {"set_vars": {"NONO_X": "x"}}}, "reserved"),
     ({"environment": {"set_vars": {"1A": "x"}}}, "1A"),
