@@ -246,6 +246,9 @@ def test_reconfiguration_opens_nothing(caps, home, far, what):
     got = lab.host(["bash", "-c", TRY % names + "everything"], timeout=40)
     assert f"OPEN {EVIL[4]} 22" in got.out and "OPEN dns" in got.out, got
     assert far.wire() and far.host() and far.dns("evil.test")
+    # Until it has closed its connections, their last packets are its own.
+    lab.wait_until(lambda: EVIL[4] not in lab.host(
+        ["ss", "-Htn", "state", "connected", "exclude", "time-wait"]).out)
     far.mark()
     script = f"{TRY % names}\n{RECONFIGURE[what]}\neverything\necho end"
     got = shell(caps, home, script)
