@@ -6,6 +6,7 @@ file; and what renames and links do otherwise.
 import contextlib
 import json
 import os
+import pathlib
 import shutil
 import signal
 import stat
@@ -294,7 +295,6 @@ PLANTS = {
     "link": "ln -s {secret} {path}",
     "fifo": "mkfifo {path}",
     "folder": "mkdir {path}",
-    "setuid": "cp /bin/true {path}.t; chmod 4755 {path}.t; mv {path}.t {path}",
 }
 
 
@@ -308,6 +308,17 @@ def test_plant(home, who, state, kind):
     assert state.read_text() == '{"runs": 0}', got
     assert stat.S_ISREG(state.lstat().st_mode)
     assert "was not carried over" in got.err and str(state) in got.err, got
+    assert not leftovers(home)
+
+
+def test_no_setuid_program_travels_outwards(home, who, state):
+    """Not by its mode, and not by a copy that brings it along."""
+    got = shell(who, f"cp -p /usr/bin/su {state}.t; chmod u+s {state}.t; "
+                f"chmod 755 {state}.t && mv {state}.t {state}",
+                ["--allow-file", state], cwd=home.work)
+    assert got.ok and "Operation not permitted" in got.err, got
+    assert state.read_bytes() == pathlib.Path("/usr/bin/su").read_bytes()
+    assert stat.S_IMODE(state.stat().st_mode) == 0o755
     assert not leftovers(home)
 
 

@@ -98,10 +98,11 @@ def test_no_descriptor_is_lost(box):
                 abort(sock)
         else:
             one_request(box)
-    # The relay keeps some empty pipes for the next connection.
+    # The relay keeps some empty pipes for the next connection; the far end of
+    # one that the client gave up before it was claimed waits for 10 s.
     lab.wait_until(lambda: all(now <= was for now, was
                                in zip(steady(watched) or [9999] * 2, counts)),
-                   what=lambda: (steady(watched), counts))
+                   20, what=lambda: (steady(watched), counts))
 
 
 def steady(pids):
