@@ -37,7 +37,7 @@
 #define BATCH		 8
 
 #define BUCKET_TEXTS 6
-#define BUCKET_ROOM  (2 * CACHE_LINE - 2 - 2 * BUCKET_TEXTS)
+#define BUCKET_ROOM  (2 * CACHE_LINE - 2 - (size_t)2 * BUCKET_TEXTS)
 /* With the NUL; longer ones are an empty string and an uint32_t. */
 #define SHORT_TEXT_MAX 48
 #define LONG_TEXT_SIZE (1 + sizeof(uint32_t))
