@@ -24,6 +24,7 @@
 #include "launcher/files.h"
 #include "launcher/environment.h"
 #include "launcher/identity.h"
+#include "profiles/ports.h"
 
 enum cage_msg_type {
 	/* gateway stage or init -> monitor */
@@ -64,12 +65,19 @@ enum ready_fd {
 	READY_FD_DNS_TCP,
 	READY_FD_USERNS, /* U2 and its mount namespace, for mounts that are */
 	READY_FD_MNTNS,	 /* to be put up again during the run */
+	READY_FD_NETNS,	 /* A, for sockets that lead to its listeners */
+	READY_FD__ALWAYS,
+	/* with ports of the host's loopback only */
+	READY_FD_LOOP_SYN = READY_FD__ALWAYS, /* held SYNs to them */
+	READY_FD_LOOP_RELAY4,
+	READY_FD_LOOP_RELAY6, /* the last: absent without IPv6 */
 	READY_FD__COUNT,
 };
 
 struct cage_plan {
 	const struct identity *identity;
 	const struct files *files;
+	const struct ports *open; /* of the host's loopback */
 	char **command;
 	/* The command's.  Init and the gateway stage wipe the credentials in
 	 * their copies; the caller does in its own after cage_build(). */
@@ -87,11 +95,15 @@ struct cage {
 	int ready[READY_FD__COUNT];	/* -1: absent */
 };
 
+#define READY_NONE_INIT                        \
+	{                                      \
+		-1, -1, -1, -1, -1, -1, -1, -1 \
+	}
 #define CAGE_NONE_INIT                                     \
 	{                                                  \
 		.init_pidfd = -1, .init_channel = -1,      \
 		.gateway = { -1, -1, -1, -1, -1, -1, -1 }, \
-		.ready = { -1, -1, -1, -1 },               \
+		.ready = READY_NONE_INIT,                  \
 	}
 
 /* Builds everything; init waits for cage_go().  On failure nothing is left. */

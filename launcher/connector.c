@@ -25,6 +25,7 @@
 #include "netns/queue.h"
 #include "netns/route.h"
 #include "profiles/allowlist.h"
+#include "profiles/ports.h"
 
 /* Held SYNs with a connection under way; more are dropped and come again.
  * One dead destination must not use up all: destinations share buckets. */
@@ -155,8 +156,9 @@ static enum syn_mark mark_of(int error, bool *ret_accept)
 static void fail_attempt(struct attempt *t)
 {
 	struct connector *c = t->owner;
-	bool accept;
-	enum syn_mark mark = mark_of(t->first_error, &accept);
+	bool accept = true;
+	enum syn_mark mark =
+		c->cfg.local ? SYN_MARK_NONE : mark_of(t->first_error, &accept);
 
 	(void)queue_verdict(c->cfg.syn_fd, t->packet_id, accept, mark);
 	c->cfg.events.failed(c->cfg.events.arg, &t->conn, t->first_error);
@@ -179,7 +181,7 @@ static void succeed(struct attempt *t, struct candidate *cand)
 	else
 		(void)close(fd);
 	(void)queue_verdict(c->cfg.syn_fd, t->packet_id, rc == 0,
-			    SYN_MARK_NONE);
+			    c->cfg.local ? SYN_MARK_RELAY : SYN_MARK_NONE);
 	free_attempt(t);
 }
 
@@ -248,8 +250,9 @@ static int start_candidate(struct candidate *cand, uint16_t port)
 	if (fd < 0)
 		return -errno;
 	/* The host may have gained the address since it was admitted. */
-	if (addr_never(&cand->addr) ||
-	    route_lookup(cfg->route_fd, &cand->addr) == ROUTE_LOCAL)
+	if (!cfg->local &&
+	    (addr_never(&cand->addr) ||
+	     route_lookup(cfg->route_fd, &cand->addr) == ROUTE_LOCAL))
 		rc = -EACCES;
 	else if (connect(fd, (struct sockaddr *)&ss, len) < 0 &&
 		 errno != EINPROGRESS)
@@ -282,11 +285,41 @@ static void start_next(struct attempt *t)
 		candidate_failed(cand, -rc);
 }
 
+/* The other family's loopback: a server listens on one of them, or on both. */
+static bool other_loopback(const struct addr *a, struct addr *ret)
+{
+	static const char *const text[] = { "127.0.0.1", "::1" };
+	struct addr loopback[2];
+
+	for (int i = 0; i < 2; i++)
+		if (!addr_parse(text[i], &loopback[i]))
+			return false;
+	for (int i = 0; i < 2; i++) {
+		if (addr_equal(a, &loopback[i])) {
+			*ret = loopback[!i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_local_permitted(const struct connector *c,
+			       struct connection *conn)
+{
+	struct addr other;
+
+	conn->rule = "open_port";
+	return other_loopback(&conn->dst, &other) &&
+	       ports_has(c->cfg.local, conn->dst_port);
+}
+
 /* Whether the connection may be made at all; sets admission and rule. */
 static bool is_permitted(struct connector *c, struct connection *conn)
 {
 	const struct allow_network *net;
 
+	if (c->cfg.local)
+		return is_local_permitted(c, conn);
 	/* A denied port is shut for literal networks too. */
 	if (addr_never(&conn->dst) ||
 	    admissions_denies(c->cfg.admissions, &conn->dst, conn->dst_port) ||
@@ -317,6 +350,8 @@ static void add_candidates(struct attempt *t)
 					    t->conn.admission, &t->conn.dst,
 					    t->conn.dst_port, others,
 					    CANDIDATES_MAX - 1);
+	else if (t->owner->cfg.local && other_loopback(&t->conn.dst, others))
+		n = 1;
 	for (size_t i = 0; i < n; i++)
 		t->candidates[i + 1].addr = others[i];
 	t->n_candidates = n + 1;
@@ -389,7 +424,11 @@ static void on_syn(void *arg, uint32_t id, const struct packet_info *p)
 	}
 	if (p->protocol != IPPROTO_TCP || !p->has_ports ||
 	    !is_permitted(c, &conn)) {
-		(void)queue_verdict(c->cfg.syn_fd, id, true, SYN_MARK_REFUSED);
+		(void)queue_verdict(c->cfg.syn_fd, id, true,
+				    c->cfg.local ? SYN_MARK_NONE
+						 : SYN_MARK_REFUSED);
+		if (c->cfg.local)
+			return;
 		c->cfg.events.denied(c->cfg.events.arg, &conn);
 		return;
 	}

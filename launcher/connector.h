@@ -16,6 +16,7 @@
 #ifndef LAUNCHER_CONNECTOR_H
 #define LAUNCHER_CONNECTOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,7 @@ struct admissions;
 struct allowlist;
 struct connector;
 struct loop;
+struct ports;
 
 /* A connection the command asked for. */
 struct connection {
@@ -37,6 +39,7 @@ struct connection {
 	struct addr via; /* what was connected: dst or an alternative */
 	struct admission *admission; /* held for it; NULL: literal network */
 	const char *rule;	     /* borrowed */
+	bool inbound;		     /* somebody of the host asked for it */
 };
 
 struct connector_events {
@@ -57,6 +60,10 @@ struct connector_config {
 	int route_fd; /* borrowed */
 	struct admissions *admissions;
 	const struct allowlist *allowlist;
+	/* Not NULL: the queue is that of the agent's loopback, and leads to
+	 * these ports of the host's.  What fails there goes on to what the
+	 * command itself serves. */
+	const struct ports *local;
 	struct connector_events events;
 };
 

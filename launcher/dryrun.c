@@ -75,6 +75,19 @@ static void print_denied(const struct prepared *p)
 			  &f->items[i].from);
 }
 
+static void print_ports(const char *what, const struct ports *p)
+{
+	if (p->n == 0)
+		return;
+	printf("ports:     %s", what);
+	for (size_t i = 0; i < p->n; i++) {
+		printf(" %u", p->ranges[i].first);
+		if (p->ranges[i].last > p->ranges[i].first)
+			printf("-%u", p->ranges[i].last);
+	}
+	printf("\n");
+}
+
 static void print_network(const struct prepared *p)
 {
 	const struct allowlist *al = p->net.allow;
@@ -91,6 +104,9 @@ static void print_network(const struct prepared *p)
 		print_row("allow:", "address ", allowlist_network(al, i)->text,
 			  NULL);
 	print_denied(p);
+	print_ports("of the host's loopback, reached from inside:",
+		    &p->net.open);
+	print_ports("of the host's loopback, leading inside:", &p->net.listen);
 	printf("grace:     %u seconds beyond TTL and last use\n", p->grace_sec);
 }
 

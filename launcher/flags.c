@@ -11,9 +11,6 @@
 #define NO_PROXY                                                  \
 	"there is no proxy in egress-run: any TCP client passes " \
 	"without one, by name"
-#define NO_SERVER                                                      \
-	"nothing outside can reach the command's ports, and the ports" \
-	" of this machine are not reachable from inside"
 #define NO_INJECTION                                          \
 	"egress-run does not put credentials into requests; " \
 	"--env-credential gives them to the command's environment"
@@ -51,6 +48,11 @@ const struct flag run_flags[] = {
 	PLAIN("deny-domain", 0, 1, FLAG_DENY_DOMAIN),
 	PLAIN("allow-address", 0, 1, FLAG_ALLOW_ADDRESS),
 	{ "network-profile", 0, 1, FLAG_SCALAR, KEY_NET_PROFILE, NULL },
+	{ "open-port", 0, 1, FLAG_PORTS, KEY_NET_OPEN_PORT, NULL },
+	ALIAS("allow-port", FLAG_PORTS, KEY_NET_OPEN_PORT, "open-port"),
+	{ "listen-port", 0, 1, FLAG_PORTS, KEY_NET_LISTEN_PORT, NULL },
+	ALIAS("allow-bind", FLAG_PORTS, KEY_NET_LISTEN_PORT, "listen-port"),
+	{ "allow-connect-port", 0, 1, FLAG_PORTS, KEY_NET_CONNECT_PORT, NULL },
 	PLAIN("allow-net", 0, 0, FLAG_ALLOW_NET),
 	{ "block-net", 0, 0, FLAG_TRUE, KEY_NET_BLOCK, NULL },
 	{ "net-block", 0, 0, FLAG_TRUE, KEY_NET_BLOCK, "block-net" },
@@ -117,13 +119,6 @@ const struct flag run_flags[] = {
 	REFUSED("detached", 0, "run egress-run in tmux, or as a unit"),
 	REFUSED("detach-timeout", 1, "run egress-run in tmux, or as a unit"),
 	REFUSED("name", 1, "egress-run keeps no sessions that need a name"),
-	REFUSED("listen-port", 1, NO_SERVER),
-	REFUSED("allow-bind", 1, NO_SERVER),
-	REFUSED("open-port", 1, NO_SERVER),
-	REFUSED("allow-port", 1, NO_SERVER),
-	REFUSED("allow-connect-port", 1,
-		"a port alone opens it to every host; write '--allow-domain "
-		"NAME:PORT' or '--allow-address ADDRESS:PORT'"),
 	REFUSED("upstream-proxy", 1,
 		"egress-run connects directly; allow the name of the proxy "
 		"and set the command's proxy variables to it"),

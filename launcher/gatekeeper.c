@@ -17,6 +17,7 @@
 #include "launcher/connector.h"
 #include "launcher/conns.h"
 #include "launcher/dnsdesk.h"
+#include "launcher/inbound.h"
 #include "launcher/report.h"
 #include "launcher/watch.h"
 #include "netns/queue.h"
@@ -38,6 +39,8 @@ struct gatekeeper {
 	int route_fd;
 	struct admissions *admissions;
 	struct connector *connector;
+	struct connector *local; /* to the host's loopback, or NULL */
+	struct inbound *inbound; /* from there, or NULL */
 	struct conns *conns;
 	struct dnsdesk dns;
 	struct watched relay;
@@ -145,8 +148,10 @@ static int run_relay(void *arg, int channel)
 	const struct cage *c = g->cfg.cage;
 	const struct relay_config cfg = {
 		.channel = channel,
-		.listener4 = c->gateway[GATEWAY_FD_RELAY4],
-		.listener6 = c->gateway[GATEWAY_FD_RELAY6],
+		.listeners = { c->gateway[GATEWAY_FD_RELAY4],
+			       c->gateway[GATEWAY_FD_RELAY6],
+			       c->ready[READY_FD_LOOP_RELAY4],
+			       c->ready[READY_FD_LOOP_RELAY6] },
 		.claim_timeout_ms = CLAIM_TIMEOUT_MS,
 		.finish_timeout_ms = FINISH_IDLE_MS,
 	};
@@ -190,6 +195,33 @@ static int on_connected(void *arg, const struct connection *c, int fd)
 	(void)close(fd);
 	report_connect(g->cfg.report, m.id, c, name_of(c), 0,
 		       BLOCKED_NOT_ALLOWED);
+	return 0;
+}
+
+/* The same for a client from the host; both ends are there already. */
+static int on_called(void *arg, const struct connection *c, int inside,
+		     int outside)
+{
+	struct gatekeeper *g = arg;
+	const int fds[] = { inside, outside };
+	struct relay_msg_pair m;
+	int rc;
+
+	memset(&m, 0, sizeof(m));
+	m.type = RELAY_MSG_PAIR;
+	rc = conns_add(g->conns, c, loop_now_ms(g->cfg.loop), NULL, &m.id);
+	if (rc < 0)
+		return rc;
+	rc = ipc_send(g->relay.helper.channel, &m, sizeof(m), fds, 2, false);
+	if (rc < 0) {
+		struct conn conn;
+
+		(void)conns_take(g->conns, m.id, &conn);
+		return rc;
+	}
+	(void)close(inside);
+	(void)close(outside);
+	report_connect(g->cfg.report, m.id, c, NULL, 0, BLOCKED_NOT_ALLOWED);
 	return 0;
 }
 
@@ -274,8 +306,10 @@ static void init_helpers(struct gatekeeper *g)
 			    .run = run_relay,
 			    .arg = g,
 			    .fds = { c->gateway[GATEWAY_FD_RELAY4],
-				     c->gateway[GATEWAY_FD_RELAY6] },
-			    .n_fds = 2,
+				     c->gateway[GATEWAY_FD_RELAY6],
+				     c->ready[READY_FD_LOOP_RELAY4],
+				     c->ready[READY_FD_LOOP_RELAY6] },
+			    .n_fds = RELAY_LISTENERS,
 			    .pidfd = -1,
 			    .channel = -1 },
 		.loop = g->cfg.loop,
@@ -320,6 +354,32 @@ static int start_connector(struct gatekeeper *g, struct err *e)
 	return rc < 0 ? err_errno(e, -rc, "watch rejected packets") : 0;
 }
 
+/* The host's loopback, as far as ports of it are open. */
+static int start_local(struct gatekeeper *g, struct err *e)
+{
+	const struct connector_config out = {
+		.loop = g->cfg.loop,
+		.syn_fd = g->cfg.cage->ready[READY_FD_LOOP_SYN],
+		.route_fd = g->route_fd,
+		.admissions = g->admissions,
+		.allowlist = g->cfg.allow,
+		.local = g->cfg.open,
+		.events = { on_connected, on_failed, on_refused, g },
+	};
+	const struct inbound_config in = { .loop = g->cfg.loop,
+					   .cage = g->cfg.cage,
+					   .sockets = g->cfg.listen,
+					   .connected = on_called,
+					   .arg = g };
+	int rc = 0;
+
+	if (g->cfg.open->n > 0)
+		rc = connector_new(&g->local, &out, e);
+	if (rc == 0 && g->cfg.listen->n > 0)
+		rc = inbound_new(&g->inbound, &in, e);
+	return rc;
+}
+
 int gatekeeper_start(struct gatekeeper **ret, const struct gatekeeper_config *c,
 		     struct err *e)
 {
@@ -346,6 +406,8 @@ int gatekeeper_start(struct gatekeeper **ret, const struct gatekeeper_config *c,
 	if (rc == 0)
 		rc = start_connector(g, e);
 	if (rc == 0)
+		rc = start_local(g, e);
+	if (rc == 0)
 		rc = helper_wait_ready(&g->dns.filter.helper,
 				       g->dns.filter.ready_size, e);
 	if (rc == 0)
@@ -369,6 +431,8 @@ void gatekeeper_finish(struct gatekeeper *g)
 	if (g->finishing)
 		return;
 	g->finishing = true;
+	inbound_free(g->inbound);
+	g->inbound = NULL;
 	memset(&m, 0, sizeof(m));
 	m.type = RELAY_MSG_FINISH;
 	on_denied(g, EPOLLIN);
@@ -397,6 +461,8 @@ void gatekeeper_free(struct gatekeeper *g)
 	loop_remove(g->cfg.loop, &g->denied);
 	watched_stop(&g->dns.filter);
 	watched_stop(&g->relay);
+	inbound_free(g->inbound);
+	connector_free(g->local);
 	connector_free(g->connector);
 	conns_free(g->conns, g->admissions);
 	admissions_free(g->admissions);

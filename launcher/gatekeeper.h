@@ -13,6 +13,8 @@
 #include "common/err.h"
 
 struct allowlist;
+struct inbound_sockets;
+struct ports;
 struct cage;
 struct gatekeeper;
 struct loop;
@@ -22,6 +24,9 @@ struct gatekeeper_config {
 	struct loop *loop;
 	const struct cage *cage;       /* borrowed */
 	const struct allowlist *allow; /* borrowed */
+	const struct ports *open;      /* of the host, reached from inside */
+	/* Of the host, leading inside. */
+	const struct inbound_sockets *listen;
 	uint32_t grace_sec;
 	bool log_all; /* every decision is recorded, not only refusals */
 	struct report *report; /* borrowed */

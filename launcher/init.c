@@ -32,6 +32,7 @@
 #include "launcher/privileges.h"
 #include "launcher/userns.h"
 #include "netns/link.h"
+#include "netns/loopback.h"
 #include "netns/sockets.h"
 
 struct init {
@@ -55,9 +56,35 @@ static int open_namespaces(int fds[static READY_FD__COUNT], struct err *e)
 {
 	fds[READY_FD_USERNS] = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
 	fds[READY_FD_MNTNS] = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	if (fds[READY_FD_USERNS] < 0 || fds[READY_FD_MNTNS] < 0)
+	fds[READY_FD_NETNS] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (fds[READY_FD_USERNS] < 0 || fds[READY_FD_MNTNS] < 0 ||
+	    fds[READY_FD_NETNS] < 0)
 		return err_errno(e, errno, "open the sandbox's namespaces");
 	return 0;
+}
+
+/* Ports of the host's loopback; profiles/ports.h and netns/loopback.h do not
+ * know each other. */
+static int open_loopback(const struct ports *p, int fds[static READY_FD__COUNT],
+			 struct err *e)
+{
+	cleanup_free struct loopback_range *ranges = NULL;
+	struct loopback_fds got = { -1, -1, -1 };
+	int rc;
+
+	if (p->n == 0)
+		return 0;
+	ranges = calloc(p->n, sizeof(*ranges));
+	if (!ranges)
+		return err_errno(e, ENOMEM, "ports");
+	for (size_t i = 0; i < p->n; i++)
+		ranges[i] = (struct loopback_range) { p->ranges[i].first,
+						      p->ranges[i].last };
+	rc = loopback_open(ranges, p->n, &got, e);
+	fds[READY_FD_LOOP_SYN] = got.syn;
+	fds[READY_FD_LOOP_RELAY4] = got.relay4;
+	fds[READY_FD_LOOP_RELAY6] = got.relay6;
+	return rc;
 }
 
 static int build_inside(const struct init *in, int link_ready,
@@ -86,6 +113,9 @@ static int build_inside(const struct init *in, int link_ready,
 					&fds[READY_FD_DNS_TCP], e);
 	if (rc < 0)
 		return rc;
+	rc = open_loopback(in->plan->open, fds, e);
+	if (rc < 0)
+		return rc;
 	if (read(link_ready, &byte, 1) != 1)
 		return err_set(e, EPIPE, "the gateway set-up failed");
 	return link_setup_agent(e);
@@ -94,11 +124,14 @@ static int build_inside(const struct init *in, int link_ready,
 static int announce(const struct init *in, int fds[static READY_FD__COUNT])
 {
 	struct cage_msg m;
+	size_t n = READY_FD__COUNT;
 	int rc;
 
 	memset(&m, 0, sizeof(m));
 	m.type = CAGE_MSG_READY;
-	rc = ipc_send(in->channel, &m, sizeof(m), fds, READY_FD__COUNT, true);
+	while (n > READY_FD__ALWAYS && fds[n - 1] < 0)
+		n--;
+	rc = ipc_send(in->channel, &m, sizeof(m), fds, n, true);
 	for (int i = 0; i < READY_FD__COUNT; i++)
 		fd_close(&fds[i]);
 	return rc;
@@ -299,7 +332,7 @@ void init_main(const struct cage_plan *plan, int channel, int link_ready)
 {
 	struct init in = { .plan = plan, .channel = channel, .signals = -1 };
 	struct err e = { 0 };
-	int fds[READY_FD__COUNT] = { -1, -1, -1, -1 };
+	int fds[READY_FD__COUNT] = READY_NONE_INIT;
 	int rc = build_inside(&in, link_ready, fds, &e);
 
 	if (rc == 0 && announce(&in, fds) < 0)

@@ -21,6 +21,7 @@
 #include "launcher/banner.h"
 #include "launcher/cage.h"
 #include "launcher/dryrun.h"
+#include "launcher/inbound.h"
 #include "launcher/monitor.h"
 #include "launcher/networks.h"
 #include "launcher/options.h"
@@ -104,10 +105,12 @@ static int take_signals(sigset_t *ret_old, struct err *e)
 }
 
 static int run(const struct options *o, struct prepared *p,
-	       struct report *report, int *ret_status, struct err *e)
+	       const struct inbound_sockets *listen, struct report *report,
+	       int *ret_status, struct err *e)
 {
 	struct cage_plan plan = { .identity = &p->base.identity,
 				  .files = &p->files,
+				  .open = &p->net.open,
 				  .command = p->command,
 				  .env = &p->environment };
 	const char *limited = NULL;
@@ -116,6 +119,8 @@ static int run(const struct options *o, struct prepared *p,
 	struct cage cage;
 	const struct monitor_config monitor = { .cage = &cage,
 						.allow = p->net.allow,
+						.open = &p->net.open,
+						.listen = listen,
 						.command = p->command,
 						.grace_sec = p->grace_sec,
 						.log_all = o->log_path != NULL,
@@ -205,6 +210,7 @@ static void summarise(struct prepared *p, struct report *report)
 static int prepare_and_run(const struct options *o, int *ret_status,
 			   struct err *e)
 {
+	struct inbound_sockets listen = { 0 };
 	struct report *report = NULL;
 	struct prepared p;
 	int rc = prepare(o, &p, e);
@@ -216,11 +222,14 @@ static int prepare_and_run(const struct options *o, int *ret_status,
 	} else if (rc == 0) {
 		rc = report_new(&report, p.log_path, p.net.allow, e);
 		if (rc == 0)
-			rc = run(o, &p, report, ret_status, e);
+			rc = inbound_listen(&p.net.listen, &listen, e);
+		if (rc == 0)
+			rc = run(o, &p, &listen, report, ret_status, e);
 	}
 	if (rc == 0 && report && !o->quiet && !o->no_summary)
 		summarise(&p, report);
 	report_free(report);
+	inbound_unlisten(&listen);
 	prepared_done(&p);
 	return rc;
 }

@@ -252,6 +252,8 @@ static int start(struct monitor *m, struct err *e)
 		.loop = m->loop,
 		.cage = m->cfg.cage,
 		.allow = m->cfg.allow,
+		.open = m->cfg.open,
+		.listen = m->cfg.listen,
 		.grace_sec = m->cfg.grace_sec,
 		.log_all = m->cfg.log_all,
 		.report = m->cfg.report,

@@ -11,6 +11,8 @@
 #include "common/err.h"
 
 struct allowlist;
+struct inbound_sockets;
+struct ports;
 struct files;
 struct grants;
 struct cage;
@@ -26,7 +28,10 @@ void monitor_signals(sigset_t *ret);
 struct monitor_config {
 	struct cage *cage;	       /* built, waiting for GO; borrowed */
 	const struct allowlist *allow; /* borrowed */
-	char *const *command;	       /* borrowed; NULL-terminated */
+	const struct ports *open;      /* of the host, reached from inside */
+	/* Of the host, leading inside. */
+	const struct inbound_sockets *listen;
+	char *const *command; /* borrowed; NULL-terminated */
 	uint32_t grace_sec;
 	bool log_all; /* every look-up is recorded, not only the refused */
 	const struct files *files; /* borrowed */

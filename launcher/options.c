@@ -8,6 +8,7 @@
 
 #include "common/text.h"
 #include "launcher/flags.h"
+#include "profiles/ports.h"
 #include "profiles/allowlist.h"
 
 const char *options_name(size_t i)
@@ -163,6 +164,21 @@ static int take_grace(struct options *o, const char *text, struct err *e)
 }
 
 /* An option that becomes an entry of the fragment. */
+static int take_ports(struct options *o, const struct flag *f, const char *text,
+		      struct err *e)
+{
+	struct port_range range;
+
+	if (!port_range_parse(text, &range))
+		return err_set(e, EINVAL,
+			       "--%s '%s': not a port from 1 to 65535, nor a "
+			       "range FIRST-LAST of them",
+			       f->name, text);
+	return add_entry(o, f, (enum profile_key)f->key, NULL, text) < 0
+		       ? no_memory(e)
+		       : 0;
+}
+
 static int take_entry(struct options *o, const struct flag_read *r,
 		      struct err *e)
 {
@@ -183,6 +199,8 @@ static int take_entry(struct options *o, const struct flag_read *r,
 	case FLAG_TRUE:
 		rc = set_scalar(o, f, key, "true");
 		break;
+	case FLAG_PORTS:
+		return take_ports(o, f, r->value[0], e);
 	case FLAG_ENV_CREDENTIAL:
 		return take_credentials(o, f, r->value[0], e);
 	case FLAG_ENV_CREDENTIAL_MAP:
@@ -287,6 +305,7 @@ static int check_contradictions(const struct options *o, struct err *e)
 		{ KEY_NET_ALLOW_DOMAIN, "allow-domain" },
 		{ KEY_NET_PROFILE, "network-profile" },
 		{ KEY_OWN_ALLOW_ADDRESS, "allow-address" },
+		{ KEY_NET_CONNECT_PORT, "allow-connect-port" },
 	};
 
 	if (o->flags->field[KEY_NET_BLOCK].n == 0)

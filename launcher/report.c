@@ -200,7 +200,7 @@ void report_connect(struct report *r, uint64_t id, const struct connection *c,
 		blocked_address(r->blocked, "tcp", &c->dst, c->dst_port, why);
 	if (r->log_fd < 0)
 		return;
-	begin(r, &j, "connect");
+	begin(r, &j, c->inbound ? "accept" : "connect");
 	json_string(&j, "verdict", error == EPERM ? "deny" : "allow");
 	if (id)
 		json_uint(&j, "connection", id);

@@ -269,12 +269,32 @@ void nft_match_saddr(struct nft_tx *tx, struct nftnl_rule *r, uint32_t op,
 	compare(tx, r, op, a->bytes, addr_len(a));
 }
 
+void nft_match_daddr(struct nft_tx *tx, struct nftnl_rule *r,
+		     const struct addr *a)
+{
+	nft_match_family(tx, r, a->family);
+	load_address(tx, r, a->family, true);
+	compare(tx, r, NFT_CMP_EQ, a->bytes, addr_len(a));
+}
+
 void nft_match_dport(struct nft_tx *tx, struct nftnl_rule *r, uint16_t port)
 {
 	uint16_t wire = htons(port);
 
 	load_payload(tx, r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, NFT_REG_1);
 	compare(tx, r, NFT_CMP_EQ, &wire, sizeof(wire));
+}
+
+void nft_match_dports(struct nft_tx *tx, struct nftnl_rule *r, uint16_t first,
+		      uint16_t last)
+{
+	uint16_t lo = htons(first);
+	uint16_t hi = htons(last);
+
+	/* In network order bytes compare as numbers. */
+	load_payload(tx, r, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, NFT_REG_1);
+	compare(tx, r, NFT_CMP_GTE, &lo, sizeof(lo));
+	compare(tx, r, NFT_CMP_LTE, &hi, sizeof(hi));
 }
 
 void nft_match_icmp6_type(struct nft_tx *tx, struct nftnl_rule *r, uint8_t lo,

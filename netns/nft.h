@@ -41,6 +41,25 @@ void nft_tx_next(struct nft_tx *tx);
  * transaction is in force). */
 int nft_tx_send(struct nft_tx *tx, int fd);
 
+struct nft_chain_spec {
+	const char *name;
+	const char *type; /* NULL: not attached to a hook */
+	uint32_t hook;
+	int32_t priority;
+	uint32_t policy;
+};
+
+/* The table NFT_TABLE, and a chain of it. */
+void nft_table(struct nft_tx *tx);
+void nft_chain(struct nft_tx *tx, const struct nft_chain_spec *spec);
+
+/* True if xtables' NFQUEUE can be had through nft_compat; asking loads both
+ * modules.  The nft queue expression is the other way, but kernels are built
+ * without it, and a transaction that fails costs 8 ms. */
+bool nft_has_nfqueue_target(int fd);
+/* Of nft_tx_send() of a whole table: which modules there are to load. */
+int nft_explain(int rc, struct err *e);
+
 /* Rules. */
 struct nftnl_rule *nft_rule(struct nft_tx *tx, const char *chain);
 void nft_rule_add(struct nft_tx *tx, struct nftnl_rule *r); /* frees r */
@@ -55,6 +74,10 @@ void nft_match_l4(struct nft_tx *tx, struct nftnl_rule *r, uint8_t protocol);
 void nft_match_saddr(struct nft_tx *tx, struct nftnl_rule *r, uint32_t op,
 		     const struct addr *a);
 void nft_match_dport(struct nft_tx *tx, struct nftnl_rule *r, uint16_t port);
+void nft_match_dports(struct nft_tx *tx, struct nftnl_rule *r, uint16_t first,
+		      uint16_t last);
+void nft_match_daddr(struct nft_tx *tx, struct nftnl_rule *r,
+		     const struct addr *a);
 /* ICMPv6 type in [lo, hi]. */
 void nft_match_icmp6_type(struct nft_tx *tx, struct nftnl_rule *r, uint8_t lo,
 			  uint8_t hi);

@@ -40,6 +40,7 @@ enum syn_mark {
 	SYN_MARK_REFUSED,      /* tcp reset -> ECONNREFUSED */
 	SYN_MARK_HOST_UNREACH, /* icmp host unreachable -> EHOSTUNREACH */
 	SYN_MARK_NET_UNREACH,  /* icmp no route -> ENETUNREACH */
+	SYN_MARK_RELAY,	       /* on the agent's loopback: to the relay */
 	SYN_MARK__COUNT,
 };
 

@@ -52,16 +52,12 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netlink.h>
 
 #include <libmnl/libmnl.h>
-#include <libnftnl/chain.h>
 #include <libnftnl/object.h>
 #include <libnftnl/set.h>
-#include <libnftnl/table.h>
 
 #include "netns/nft.h"
 #include "netns/plan.h"
@@ -83,15 +79,7 @@ struct gate {
 	bool native_queue;
 };
 
-struct chain_spec {
-	const char *name;
-	const char *type; /* NULL: not attached to a hook */
-	uint32_t hook;
-	int32_t priority;
-	uint32_t policy;
-};
-
-static const struct chain_spec chains[] = {
+static const struct nft_chain_spec chains[] = {
 	{ "gate", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE, NF_DROP },
 	{ "denied", NULL, 0, 0, 0 },
 	{ "outcome", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE + 10,
@@ -101,42 +89,6 @@ static const struct chain_spec chains[] = {
 	{ "forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER, NF_DROP },
 	{ "output", "filter", NF_INET_LOCAL_OUT, NF_IP_PRI_FILTER, NF_DROP },
 };
-
-static void add_table(struct nft_tx *tx)
-{
-	struct nftnl_table *t = nftnl_table_alloc();
-
-	if (!t || nftnl_table_set_str(t, NFTNL_TABLE_NAME, NFT_TABLE) < 0)
-		tx->failed = true;
-	if (t) {
-		nftnl_table_nlmsg_build_payload(
-			nft_tx_msg(tx, NFT_MSG_NEWTABLE, NLM_F_CREATE), t);
-		nft_tx_next(tx);
-		nftnl_table_free(t);
-	}
-}
-
-static void add_chain(struct nft_tx *tx, const struct chain_spec *spec)
-{
-	struct nftnl_chain *c = nftnl_chain_alloc();
-
-	if (!c || nftnl_chain_set_str(c, NFTNL_CHAIN_TABLE, NFT_TABLE) < 0 ||
-	    nftnl_chain_set_str(c, NFTNL_CHAIN_NAME, spec->name) < 0)
-		tx->failed = true;
-	if (!c)
-		return;
-	if (spec->type) {
-		if (nftnl_chain_set_str(c, NFTNL_CHAIN_TYPE, spec->type) < 0)
-			tx->failed = true;
-		nftnl_chain_set_u32(c, NFTNL_CHAIN_HOOKNUM, spec->hook);
-		nftnl_chain_set_s32(c, NFTNL_CHAIN_PRIO, spec->priority);
-		nftnl_chain_set_u32(c, NFTNL_CHAIN_POLICY, spec->policy);
-	}
-	nftnl_chain_nlmsg_build_payload(
-		nft_tx_msg(tx, NFT_MSG_NEWCHAIN, NLM_F_CREATE), c);
-	nft_tx_next(tx);
-	nftnl_chain_free(c);
-}
 
 static void add_counter(struct nft_tx *tx, const char *name)
 {
@@ -320,56 +272,10 @@ static void add_local_rules(struct gate *g)
 	finish(tx, r, NF_ACCEPT);
 }
 
-/* True if xtables' NFQUEUE can be had through nft_compat; asking loads both
- * modules.  The nft queue expression is the other way, but kernels are built
- * without it, and a transaction that fails costs 8 ms. */
-static bool has_nfqueue_target(int fd)
-{
-	char buf[1024] __attribute__((aligned(8)));
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
-	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-	struct nfgenmsg *nfg;
-	bool found = false;
-
-	nlh->nlmsg_type = NFNL_SUBSYS_NFT_COMPAT << 8 | NFNL_MSG_COMPAT_GET;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-	nfg = mnl_nlmsg_put_extra_header(nlh, sizeof(*nfg));
-	nfg->nfgen_family = AF_INET;
-	mnl_attr_put_strz(nlh, NFTA_COMPAT_NAME, "NFQUEUE");
-	mnl_attr_put_u32(nlh, NFTA_COMPAT_REV, htonl(3));
-	mnl_attr_put_u32(nlh, NFTA_COMPAT_TYPE, htonl(1)); /* a target */
-	if (sendto(fd, nlh, nlh->nlmsg_len, 0, (struct sockaddr *)&kernel,
-		   sizeof(kernel)) < 0)
-		return false;
-	for (;;) {
-		ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
-		const struct nlmsghdr *answer = (const void *)buf;
-
-		if (n < (ssize_t)sizeof(*answer))
-			return found;
-		if (answer->nlmsg_type != NLMSG_ERROR)
-			found = true;
-	}
-}
-
-static int explain(int rc, struct err *e)
-{
-	if (rc == -ENOENT || rc == -EOPNOTSUPP || rc == -EPROTONOSUPPORT)
-		return err_set(
-			e, -rc,
-			"this kernel lacks an nftables feature that the gate "
-			"needs: load as root with 'modprobe -a nf_tables "
-			"nft_ct nft_nat nft_chain_nat nft_log nft_limit "
-			"nft_objref nft_reject_inet nft_compat xt_NFQUEUE "
-			"nft_queue nfnetlink_queue nfnetlink_log' (%s)",
-			strerror(-rc));
-	return err_errno(e, -rc, "install the nftables rules of the gate");
-}
-
 int ruleset_install(int fd, uint16_t relay_port, struct err *e)
 {
 	struct gate g = { .relay_port = relay_port,
-			  .native_queue = !has_nfqueue_target(fd) };
+			  .native_queue = !nft_has_nfqueue_target(fd) };
 	int rc;
 
 	if (!addr_parse(AGENT_IPV4, &g.agent[0]) ||
@@ -380,12 +286,12 @@ int ruleset_install(int fd, uint16_t relay_port, struct err *e)
 	rc = nft_tx_begin(&g.tx, RULESET_ROOM);
 	if (rc < 0)
 		return err_errno(e, -rc, "nftables transaction");
-	add_table(&g.tx);
+	nft_table(&g.tx);
 	sets_add(&g.tx);
 	for (size_t i = 0; i < RULESET_COUNTER__COUNT; i++)
 		add_counter(&g.tx, counter_name[i]);
 	for (size_t i = 0; i < sizeof(chains) / sizeof(chains[0]); i++)
-		add_chain(&g.tx, &chains[i]);
+		nft_chain(&g.tx, &chains[i]);
 	add_gate_rules(&g);
 	add_denied_rules(&g.tx);
 	add_outcome_rules(&g.tx);
@@ -393,7 +299,7 @@ int ruleset_install(int fd, uint16_t relay_port, struct err *e)
 	add_local_rules(&g);
 	rc = nft_tx_send(&g.tx, fd);
 	nft_tx_free(&g.tx);
-	return rc < 0 ? explain(rc, e) : 0;
+	return rc < 0 ? nft_explain(rc, e) : 0;
 }
 
 static int take_packets(const struct nlmsghdr *nlh, void *data)

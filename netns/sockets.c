@@ -92,10 +92,12 @@ int sockets_listen_dns(const char *device, int *ret_udp, int *ret_tcp,
 	return 0;
 }
 
-int sockets_listen_relay(int *ret_fd4, int *ret_fd6, uint16_t *ret_port,
-			 struct err *e)
+int sockets_listen_relay(const char *device, int *ret_fd4, int *ret_fd6,
+			 uint16_t *ret_port, struct err *e)
 {
-	struct listen_spec spec = { .family = AF_INET, .type = SOCK_STREAM };
+	struct listen_spec spec = { .family = AF_INET,
+				    .type = SOCK_STREAM,
+				    .device = device };
 	struct sockaddr_in in4 = { 0 };
 	socklen_t len = sizeof(in4);
 	cleanup_fd int fd4 = -1;

@@ -14,8 +14,9 @@ int sockets_listen_dns(const char *device, int *ret_udp, int *ret_tcp,
 		       struct err *e);
 
 /* TCP on one port of the kernel's choice, IPv4 and IPv6 apart (the original
- * destination is asked per family).  *ret_fd6 is -1 without IPv6. */
-int sockets_listen_relay(int *ret_fd4, int *ret_fd6, uint16_t *ret_port,
-			 struct err *e);
+ * destination is asked per family).  *ret_fd6 is -1 without IPv6.  device: as
+ * above. */
+int sockets_listen_relay(const char *device, int *ret_fd4, int *ret_fd6,
+			 uint16_t *ret_port, struct err *e);
 
 #endif

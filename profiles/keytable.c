@@ -32,7 +32,6 @@
 #define NUMBERS(name, ...) { \
 	.path = "network." name, \
 	.merge = MERGE_APPEND, \
-	.effect = EFFECT_REFUSED, \
 	.fallback = "[]", \
 	__VA_ARGS__ }
 #define MAP(name, ...) { \
@@ -48,17 +47,6 @@
 	"and has nobody to route a question to"
 #define NO_ROLLBACK "egress-run takes no snapshots, so nothing is left out"
 #define MACOS_ONLY  "this concerns macOS only"
-#define NO_LISTEN                                                        \
-	"egress-run does not let the command accept connections from "   \
-	"outside its network yet; within it every port may be listened " \
-	"on without this key; remove it, or make it apply elsewhere by " \
-	"platform_overrides"
-#define NO_LOCAL                                                        \
-	"egress-run does not open ports of the host's loopback to the " \
-	"command yet, so what is served there would not be reached; "   \
-	"within the command's own network every port is open without "  \
-	"this key; remove it, or allow an address with "                \
-	"egress_run.allow_address"
 #define NO_UPSTREAM                                                        \
 	"egress-run connects directly and does not chain to a proxy yet, " \
 	"so a network that demands the proxy would not be reached; "       \
@@ -245,27 +233,23 @@ const struct key_spec key_table[KEY__COUNT] = {
 	[KEY_NET_OPEN_PORT] = NUMBERS("open_port",
 		.aliases = NAMES("port_allow", "allow_port"),
 		.type = TYPE_PORTS,
-		.why = NO_LOCAL,
-		.summary = "ports of localhost, in both directions"),
+		.summary = "ports of the host's loopback that the command "
+			   "reaches as its own"),
 	[KEY_NET_OPEN_PORT_RANGE] = NUMBERS("open_port_range",
 		.type = TYPE_PORT_RANGES,
-		.why = NO_LOCAL,
-		.summary = "ranges of ports of localhost, in both directions"),
+		.summary = "ranges of ports of the host's loopback that the "
+			   "command reaches as its own"),
 	[KEY_NET_LISTEN_PORT] = NUMBERS("listen_port",
 		.type = TYPE_PORTS,
-		.why = NO_LISTEN,
-		.summary = "ports to accept connections on"),
+		.summary = "ports of the host's loopback on which the "
+			   "command's own listeners are reached"),
 	[KEY_NET_LISTEN_PORT_RANGE] = NUMBERS("listen_port_range",
 		.type = TYPE_PORT_RANGES,
-		.why = NO_LISTEN,
-		.summary = "ranges of ports to accept connections on"),
+		.summary = "ranges of ports of the host's loopback on "
+			   "which the command's own listeners are reached"),
 	[KEY_NET_CONNECT_PORT] = NUMBERS("connect_port",
 		.type = TYPE_PORTS,
-		.why = "egress-run does not open a port to every host, which "
-		       "would go around the list of names; remove the key "
-		       "and allow what is needed as 'NAME:PORT' in "
-		       "network.allow_domain",
-		.summary = "ports that may be reached on every host"),
+		.summary = "TCP ports that may be reached at every address"),
 	[KEY_NET_NO_PROXY] = WORDS("network.no_proxy",
 		.effect = EFFECT_NOTED,
 		.why = "egress-run uses no proxy, so nothing goes around it",

@@ -37,6 +37,7 @@ static int check_block(const struct profile *p, struct arena *a, struct err *e)
 		{ KEY_NET_ALLOW_DOMAIN, "network.allow_domain" },
 		{ KEY_NET_CREDENTIALS, "network.credentials" },
 		{ KEY_NET_UPSTREAM_PROXY, "network.upstream_proxy" },
+		{ KEY_NET_CONNECT_PORT, "network.connect_port" },
 		{ KEY_OWN_ALLOW_ADDRESS, "egress_run.allow_address" },
 		{ KEY_OWN_ALLOW_DOMAIN_FILE, "egress_run.allow_domain_file" },
 	};

@@ -7,6 +7,12 @@
 #include "profiles/netplace.h"
 #include "profiles/networks.h"
 
+#define DNS_PORT 53
+/* Each of these is two literal networks, a rule, two listening sockets. */
+#define CONNECT_PORTS_MAX 64
+#define OPEN_RANGES_MAX	  64
+#define LISTEN_PORTS_MAX  256
+
 #define PATH_OF_DENY  "network.deny_domain"
 #define PATH_OF_ALLOW "network.allow_domain"
 
@@ -220,6 +226,37 @@ static int add_everything(struct compiler *c, struct err *e)
 	return rc;
 }
 
+/* Every address, on those ports. */
+static int add_connect_ports(struct compiler *c, struct err *e)
+{
+	static const char *const everywhere[] = { "0.0.0.0/0", "[::/0]" };
+	struct ports ports;
+	int rc = ports_compile(c->profile, KEY_NET_CONNECT_PORT,
+			       KEY_NET_CONNECT_PORT, c->arena, &ports, e);
+
+	if (rc < 0)
+		return rc;
+	if (ports_count(&ports) > CONNECT_PORTS_MAX)
+		return err_set(e, E2BIG,
+			       "network.connect_port has %zu ports; at most "
+			       "%d may be open to every address",
+			       ports_count(&ports), CONNECT_PORTS_MAX);
+	for (size_t i = 0; i < ports.n; i++) {
+		for (uint32_t port = ports.ranges[i].first;
+		     port <= ports.ranges[i].last; port++) {
+			for (size_t f = 0; rc == 0 && f < 2; f++) {
+				const char *text = arena_printf(
+					c->arena, "%s:%u", everywhere[f], port);
+
+				rc = text ? allowlist_add_address(c->list, text,
+								  e)
+					  : err_errno(e, ENOMEM, "ports");
+			}
+		}
+	}
+	return rc;
+}
+
 static int add_listed(struct compiler *c, struct err *e)
 {
 	int rc = add_network_profile(c, e);
@@ -231,15 +268,50 @@ static int add_listed(struct compiler *c, struct err *e)
 		rc = add_addresses(c, e);
 	if (rc == 0)
 		rc = add_files(c, e);
+	if (rc == 0)
+		rc = add_connect_ports(c, e);
 	return rc;
+}
+
+/* The host's resolver answers on its loopback: what asked it there would go
+ * around the filter. */
+static int compile_local(struct compiler *c, struct netpolicy *n, struct err *e)
+{
+	int rc = ports_compile(c->profile, KEY_NET_OPEN_PORT,
+			       KEY_NET_OPEN_PORT_RANGE, c->arena, &n->open, e);
+
+	if (rc == 0)
+		rc = ports_compile(c->profile, KEY_NET_LISTEN_PORT,
+				   KEY_NET_LISTEN_PORT_RANGE, c->arena,
+				   &n->listen, e);
+	if (rc < 0)
+		return rc;
+	if (ports_has(&n->open, DNS_PORT) || ports_has(&n->listen, DNS_PORT))
+		return err_set(e, EINVAL,
+			       "network.open_port and listen_port cannot have "
+			       "port 53: it is the DNS filter's; leave it out");
+	if (n->open.n > OPEN_RANGES_MAX)
+		return err_set(e, E2BIG,
+			       "network.open_port has %zu ranges; at most %d "
+			       "are possible: join neighbours",
+			       n->open.n, OPEN_RANGES_MAX);
+	if (ports_count(&n->listen) > LISTEN_PORTS_MAX)
+		return err_set(e, E2BIG,
+			       "network.listen_port has %zu ports; at most %d "
+			       "can be listened on: name those that are used",
+			       ports_count(&n->listen), LISTEN_PORTS_MAX);
+	/* The host's port of that number leads back to the command. */
+	return ports_subtract(&n->open, &n->listen, c->arena, &n->open) < 0
+		       ? err_errno(e, ENOMEM, "ports")
+		       : 0;
 }
 
 static enum netpolicy_kind kind_of(const struct profile *p, bool open)
 {
-	static const enum profile_key listing[] = { KEY_NET_PROFILE,
-						    KEY_NET_ALLOW_DOMAIN,
-						    KEY_OWN_ALLOW_ADDRESS,
-						    KEY_OWN_ALLOW_DOMAIN_FILE };
+	static const enum profile_key listing[] = {
+		KEY_NET_PROFILE, KEY_NET_ALLOW_DOMAIN, KEY_OWN_ALLOW_ADDRESS,
+		KEY_OWN_ALLOW_DOMAIN_FILE, KEY_NET_CONNECT_PORT
+	};
 
 	if (open)
 		return NETPOLICY_OPEN;
@@ -289,6 +361,8 @@ int netpolicy_compile(const struct library *l, struct profile *p,
 		rc = add_everything(&c, e);
 	if (rc == 0 && ret->kind == NETPOLICY_LIST)
 		rc = add_listed(&c, e);
+	if (rc == 0)
+		rc = compile_local(&c, ret, e);
 	if (rc == 0)
 		rc = allowlist_seal(ret->allow, e);
 	if (rc < 0)

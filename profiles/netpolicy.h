@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "profiles/allowlist.h"
 #include "profiles/library.h"
+#include "profiles/ports.h"
 #include "profiles/profile.h"
 #include "profiles/vars.h"
 
@@ -23,6 +24,8 @@ enum netpolicy_kind {
 struct netpolicy {
 	enum netpolicy_kind kind;
 	struct allowlist *allow; /* owned; netpolicy_done() frees it */
+	struct ports open;	 /* of the host, reached from inside; arena */
+	struct ports listen;	 /* of the host, leading inside; arena */
 };
 
 /* The names of network groups and network profiles come from

@@ -55,7 +55,6 @@ static bool accept_one(struct relay *r, int listener)
 	cleanup_fd int fd = accept4(listener, (struct sockaddr *)&from, &len,
 				    SOCK_NONBLOCK | SOCK_CLOEXEC);
 	struct conn *c;
-	int rc;
 
 	if (fd < 0) {
 		if (errno == ECONNABORTED || errno == EINTR)
@@ -71,18 +70,16 @@ static bool accept_one(struct relay *r, int listener)
 		log_debug("relay: reset a connection that nobody announced");
 		return true; /* closing is a RST, see socket_prepare() */
 	}
-	rc = flow_open(&c->flow, &r->flows, fd_steal(&fd), fd_steal(&c->far));
-	if (rc < 0) {
-		log_warning("relay: epoll: %s", strerror(-rc));
-		conn_end(r, c, RELAY_END_ERROR);
-		return true;
-	}
-	TAILQ_INSERT_TAIL(&r->open, c, link);
+	conn_open(r, c, fd_steal(&fd));
 	return true;
 }
 
-static void on_listener(struct relay *r, const struct relay_watch *w)
+static void on_listener(void *arg, uint32_t events)
 {
+	struct relay_watch *w = arg;
+	struct relay *r = w->relay;
+
+	(void)events;
 	channel_read(r);
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		if (r->stopped || !relay_may_accept(r) ||
@@ -92,26 +89,8 @@ static void on_listener(struct relay *r, const struct relay_watch *w)
 	relay_settle(r);
 }
 
-static void on_listener4(void *arg, uint32_t events)
-{
-	struct relay *r = arg;
-
-	(void)events;
-	on_listener(r, &r->listeners[0]);
-}
-
-static void on_listener6(void *arg, uint32_t events)
-{
-	struct relay *r = arg;
-
-	(void)events;
-	on_listener(r, &r->listeners[1]);
-}
-
 int accept_start(struct relay *r, size_t listener, int fd)
 {
-	static loop_fd_fn *const fns[RELAY_LISTENERS] = { on_listener4,
-							  on_listener6 };
 	int rc;
 
 	if (fd < 0)
@@ -121,8 +100,9 @@ int accept_start(struct relay *r, size_t listener, int fd)
 		return rc;
 	socket_prefer_unpaced(fd);
 	r->listeners[listener].events = EPOLLIN;
+	r->listeners[listener].relay = r;
 	return loop_add(r->loop, &r->listeners[listener].source, fd, EPOLLIN,
-			fns[listener], r);
+			on_listener, &r->listeners[listener]);
 }
 
 void accept_finish(struct relay *r, size_t listener)

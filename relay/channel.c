@@ -17,17 +17,22 @@
 #include "common/log.h"
 #include "relay/socket.h"
 
+/* Descriptors with one message, at most. */
+#define CHANNEL_FDS 2
+
 /* Room for the largest message that the monitor sends. */
 union message {
 	uint32_t type;
 	struct relay_msg_conn conn;
+	struct relay_msg_pair pair;
 };
 
-/* handle() owns fd and returns 0 or -errno, which ends the process. */
+/* handle() owns the descriptors and returns 0 or -errno, which ends the
+ * process. */
 struct message_kind {
 	size_t size;
 	size_t n_fds;
-	int (*handle)(struct relay *r, const union message *m, int fd);
+	int (*handle)(struct relay *r, const union message *m, int *fds);
 };
 
 int channel_send_ready(const struct relay *r)
@@ -81,14 +86,26 @@ void conn_end(struct relay *r, struct conn *c, enum relay_end end)
 	channel_flush(r);
 }
 
+void conn_open(struct relay *r, struct conn *c, int client)
+{
+	int rc = flow_open(&c->flow, &r->flows, client, fd_steal(&c->far));
+
+	if (rc < 0) {
+		log_warning("relay: epoll: %s", strerror(-rc));
+		conn_end(r, c, RELAY_END_ERROR);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&r->open, c, link);
+}
+
 struct conn *conn_of_waiting(struct waiting *w)
 {
 	return htab_entry(w, struct conn, waiting);
 }
 
-static int handle_conn(struct relay *r, const union message *m, int fd)
+static int handle_conn(struct relay *r, const union message *m, int *fds)
 {
-	cleanup_fd int far = fd;
+	cleanup_fd int far = fd_steal(&fds[0]);
 	struct waiting *old;
 	struct conn *c;
 	int rc = socket_prepare(far);
@@ -112,23 +129,48 @@ static int handle_conn(struct relay *r, const union message *m, int fd)
 	return 0;
 }
 
+static int handle_pair(struct relay *r, const union message *m, int *fds)
+{
+	cleanup_fd int client = fd_steal(&fds[0]);
+	cleanup_fd int far = fd_steal(&fds[1]);
+	struct conn *c;
+	int rc = socket_prepare(client);
+
+	if (rc == 0)
+		rc = socket_prepare(far);
+	if (rc < 0)
+		return rc;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	r->n_conns++;
+	c->id = m->pair.id;
+	c->far = fd_steal(&far);
+	if (r->flows.finishing)
+		conn_end(r, c, RELAY_END_UNCLAIMED);
+	else
+		conn_open(r, c, fd_steal(&client));
+	return 0;
+}
+
 /* relay_settle() does the work: a connection may be half accepted now. */
-static int handle_finish(struct relay *r, const union message *m, int fd)
+static int handle_finish(struct relay *r, const union message *m, int *fds)
 {
 	(void)m;
-	(void)fd;
+	(void)fds;
 	r->finish_asked = true;
 	return 0;
 }
 
 static const struct message_kind kinds[] = {
 	[RELAY_MSG_CONN] = { sizeof(struct relay_msg_conn), 1, handle_conn },
+	[RELAY_MSG_PAIR] = { sizeof(struct relay_msg_pair), 2, handle_pair },
 	[RELAY_MSG_FINISH] = { sizeof(struct relay_msg_finish), 0,
 			       handle_finish },
 };
 
 static int handle_message(struct relay *r, const union message *m, size_t size,
-			  int fd, size_t n_fds)
+			  int fds[static CHANNEL_FDS], size_t n_fds)
 {
 	const struct message_kind *k = NULL;
 
@@ -136,33 +178,40 @@ static int handle_message(struct relay *r, const union message *m, size_t size,
 	    m->type < sizeof(kinds) / sizeof(*kinds) && kinds[m->type].handle)
 		k = &kinds[m->type];
 	if (k && size == k->size && n_fds == k->n_fds)
-		return k->handle(r, m, fd);
-	fd_close(&fd);
+		return k->handle(r, m, fds);
+	for (size_t i = 0; i < n_fds; i++)
+		fd_close(&fds[i]);
 	return -EPROTO;
 }
 
-/* A message that finds no free descriptor is lost with its socket. */
-static bool has_descriptor(const struct relay *r)
+/* A message that finds no free descriptor is lost with its sockets. */
+static bool has_descriptors(const struct relay *r)
 {
-	int probe = fcntl(r->config->channel, F_DUPFD_CLOEXEC, 0);
+	int probe[CHANNEL_FDS];
+	int n = 0;
+	int error;
 
-	if (probe < 0)
-		return false;
-	(void)close(probe);
-	return true;
+	while (n < CHANNEL_FDS &&
+	       (probe[n] = fcntl(r->config->channel, F_DUPFD_CLOEXEC, 0)) >= 0)
+		n++;
+	error = errno;
+	for (int i = 0; i < n; i++)
+		(void)close(probe[i]);
+	errno = error; /* says why, if it is one too few */
+	return n == CHANNEL_FDS;
 }
 
 static ssize_t read_message(struct relay *r)
 {
 	union message m = { 0 };
-	size_t n_fds = 1;
-	int fd = -1;
-	ssize_t n = ipc_recv(r->config->channel, &m, sizeof(m), &fd, &n_fds,
+	size_t n_fds = CHANNEL_FDS;
+	int fds[CHANNEL_FDS] = { -1, -1 };
+	ssize_t n = ipc_recv(r->config->channel, &m, sizeof(m), fds, &n_fds,
 			     NULL, false);
 
 	if (n <= 0)
 		return n;
-	return handle_message(r, &m, (size_t)n, fd, n_fds) < 0 ? -EPROTO : 1;
+	return handle_message(r, &m, (size_t)n, fds, n_fds) < 0 ? -EPROTO : 1;
 }
 
 bool channel_read_one(struct relay *r)
@@ -171,7 +220,7 @@ bool channel_read_one(struct relay *r)
 
 	if (r->stopped || r->paused)
 		return false;
-	if (!has_descriptor(r)) {
+	if (!has_descriptors(r)) {
 		relay_pause(r, errno);
 		return false;
 	}

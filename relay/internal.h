@@ -20,8 +20,6 @@
 #include "relay/relay.h"
 #include "relay/waiting.h"
 
-#define RELAY_LISTENERS 2
-
 struct conn {
 	struct flow flow;	/* open */
 	struct waiting waiting; /* waiting */
@@ -35,7 +33,8 @@ TAILQ_HEAD(conn_list, conn);
 
 struct relay_watch {
 	struct loop_source source;
-	uint32_t events; /* asked for at present */
+	struct relay *relay; /* of a listener */
+	uint32_t events;     /* asked for at present */
 };
 
 struct relay {
@@ -82,6 +81,8 @@ bool channel_read_one(struct relay *r);
 /* Reports what has ended as far as the channel has room. */
 void channel_flush(struct relay *r);
 
+/* The command's end is there; c->far is its far end.  Takes over both. */
+void conn_open(struct relay *r, struct conn *c, int client);
 /* c is neither waiting nor open any more. */
 void conn_end(struct relay *r, struct conn *c, enum relay_end end);
 struct conn *conn_of_waiting(struct waiting *w);

@@ -206,9 +206,8 @@ static int start(struct relay *r, struct err *e)
 		      channel_event, r);
 	if (rc < 0)
 		return err_errno(e, -rc, "channel");
-	rc = accept_start(r, 0, c->listener4);
-	if (rc == 0)
-		rc = accept_start(r, 1, c->listener6);
+	for (size_t i = 0; rc == 0 && i < RELAY_LISTENERS; i++)
+		rc = accept_start(r, i, c->listeners[i]);
 	if (rc < 0)
 		return err_errno(e, -rc, "listener");
 	rc = channel_send_ready(r);
@@ -251,8 +250,6 @@ int relay_main(const struct relay_config *c)
 	struct relay r = {
 		.config = c,
 		.channel = { .source = LOOP_SOURCE_NONE },
-		.listeners = { { .source = LOOP_SOURCE_NONE },
-			       { .source = LOOP_SOURCE_NONE } },
 		.open = TAILQ_HEAD_INITIALIZER(r.open),
 		.ended = TAILQ_HEAD_INITIALIZER(r.ended),
 		.max_conns = max_conns(c->channel),
@@ -260,9 +257,11 @@ int relay_main(const struct relay_config *c)
 		.finish = { .fn = on_finish_timeout, .arg = &r },
 	};
 	struct err e = { 0 };
-	int owned[] = { c->channel, c->listener4, c->listener6 };
+	int channel = c->channel;
 	int rc;
 
+	for (size_t i = 0; i < RELAY_LISTENERS; i++)
+		r.listeners[i].source = LOOP_SOURCE_NONE;
 	/* splice() to a socket whose peer is gone; EPIPE tells it as well. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	rc = start(&r, &e);
@@ -277,7 +276,11 @@ int relay_main(const struct relay_config *c)
 		r.status = 1;
 	}
 	done(&r);
-	for (size_t i = 0; i < sizeof(owned) / sizeof(*owned); i++)
-		fd_close(&owned[i]);
+	fd_close(&channel);
+	for (size_t i = 0; i < RELAY_LISTENERS; i++) {
+		int listener = c->listeners[i];
+
+		fd_close(&listener);
+	}
 	return r.status;
 }

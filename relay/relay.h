@@ -21,6 +21,7 @@
 
 enum relay_msg_type {
 	RELAY_MSG_CONN = 1, /* monitor -> relay, with one descriptor */
+	RELAY_MSG_PAIR,	    /* monitor -> relay, with two descriptors */
 	RELAY_MSG_FINISH,   /* monitor -> relay: the command has ended */
 	RELAY_MSG_CLOSED,   /* relay -> monitor */
 	RELAY_MSG_READY,    /* relay -> monitor, once */
@@ -34,6 +35,14 @@ struct relay_msg_conn {
 	uint16_t dst_port; /* original destination, host order */
 	uint64_t id;	   /* chosen by the monitor, unique in the run */
 	struct addr dst;   /* original destination */
+};
+
+/* Two connected, non-blocking sockets: to a listener of the command's, and
+ * from who asked for it. */
+struct relay_msg_pair {
+	uint32_t type;
+	uint32_t reserved;
+	uint64_t id;
 };
 
 struct relay_msg_finish {
@@ -63,10 +72,13 @@ struct relay_msg_ready {
 	uint32_t reserved;
 };
 
+#define RELAY_LISTENERS 4
+
 struct relay_config {
-	int channel;   /* SEQPACKET to the monitor; owned */
-	int listener4; /* listening, non-blocking, in the gateway; owned */
-	int listener6; /* the same for IPv6, or -1 */
+	int channel; /* SEQPACKET to the monitor; owned */
+	/* Listening, non-blocking; owned; -1: none.  Those of the gateway,
+	 * IPv4 and IPv6, then those of the agent's loopback. */
+	int listeners[RELAY_LISTENERS];
 	/* How long an unclaimed socket is kept, and how long the relay goes on
 	 * delivering after RELAY_MSG_FINISH without progress; milliseconds. */
 	uint32_t claim_timeout_ms;

@@ -207,11 +207,13 @@ static inline void lab_start(struct lab *lab, const struct lab_options *o)
 	struct rlimit lim = { o->max_files, o->max_files };
 	int pair[2];
 
-	c.listener4 =
+	c.listeners[0] =
 		lab_listen(AF_INET, "127.0.0.1", LAB_RELAY_PORT, o->small_bufs);
-	c.listener6 = lab_listen(AF_INET6, NULL, LAB_RELAY_PORT, o->small_bufs);
-	lab_set_nonblock(c.listener4);
-	lab_set_nonblock(c.listener6);
+	c.listeners[1] = lab_listen(AF_INET6, NULL, LAB_RELAY_PORT, o->small_bufs);
+	for (size_t i = 2; i < RELAY_LISTENERS; i++)
+		c.listeners[i] = -1;
+	lab_set_nonblock(c.listeners[0]);
+	lab_set_nonblock(c.listeners[1]);
 	assert_int_equal(ipc_pair(pair, NULL), 0);
 	lab->pid = fork();
 	assert_true(lab->pid >= 0);
@@ -223,8 +225,8 @@ static inline void lab_start(struct lab *lab, const struct lab_options *o)
 		exit(relay_main(&c));
 	}
 	(void)close(pair[1]);
-	(void)close(c.listener4);
-	(void)close(c.listener6);
+	(void)close(c.listeners[0]);
+	(void)close(c.listeners[1]);
 	lab->channel = pair[0];
 	lab_set_timeouts(lab->channel);
 	lab->far_listener =
