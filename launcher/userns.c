@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -71,7 +72,7 @@ int userns_map_self(uid_t uid, gid_t gid, struct err *e)
 		return err_set(
 			e, EPERM,
 			"root without CAP_SETFCAP cannot map itself into a "
-			"user namespace, as inside another egress-run: name "
+			"user namespace, as inside another egress-run; name "
 			"an ordinary user with --user, or give the container "
 			"'--cap-add SETFCAP'");
 	if (rc == 0)
@@ -84,6 +85,17 @@ int userns_map_self(uid_t uid, gid_t gid, struct err *e)
 		rc = write_proc("/proc/self/gid_map", line);
 	}
 	return rc < 0 ? userns_explain(-rc, e) : 0;
+}
+
+/* AppArmor's restriction lets the namespace come into being, and takes its
+ * capabilities. */
+int userns_private_mounts(struct err *e)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+		return 0;
+	if (errno == EACCES || errno == EPERM)
+		return userns_explain(errno, e);
+	return err_errno(e, errno, "make mounts private");
 }
 
 /* The first number in a sysctl file, or -1. */
