@@ -104,6 +104,20 @@ static int take_signals(sigset_t *ret_old, struct err *e)
 	return 0;
 }
 
+static int apply_limits(const struct options *o, struct limits *l, pid_t init,
+			struct err *e)
+{
+	const char *how = NULL;
+	int rc = limits_apply(l, init, &how, e);
+
+	if (rc == 0)
+		rc = probe_require_limits(l, o->allow_degraded, e);
+	if (rc == 0 && how)
+		log_msg(l->memory_each ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO,
+			"limits: %s", how);
+	return rc;
+}
+
 static int run(const struct options *o, struct prepared *p,
 	       struct report *report, int *ret_status, struct err *e)
 {
@@ -111,7 +125,6 @@ static int run(const struct options *o, struct prepared *p,
 				  .files = &p->files,
 				  .command = p->command,
 				  .env = &p->environment };
-	const char *limited = NULL;
 	struct terminal terminal;
 	struct cage cage;
 	const struct monitor_config monitor = { .cage = &cage,
@@ -140,14 +153,7 @@ static int run(const struct options *o, struct prepared *p,
 	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
 		rc = err_errno(e, errno, "prctl(PR_SET_DUMPABLE)");
 	if (rc == 0)
-		rc = limits_apply(&p->files.limits, cage.init_pid, &limited, e);
-	if (rc == 0)
-		rc = probe_require_limits(&p->files.limits, o->allow_degraded,
-					  e);
-	if (rc == 0 && limited)
-		log_msg(p->files.limits.memory_each ? LOG_LEVEL_NOTICE
-						    : LOG_LEVEL_INFO,
-			"limits: %s", limited);
+		rc = apply_limits(o, &p->files.limits, cage.init_pid, e);
 	/* Root of a container: what is left to do needs its uid alone, which
 	 * owns the namespaces.  The helpers inherit the lack. */
 	if (rc == 0 && geteuid() == 0)

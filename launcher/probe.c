@@ -7,11 +7,16 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/close_range.h>
+
+#include "common/fd.h"
 #include "common/log.h"
 #include "fsrules/landlock.h"
 #include "launcher/limits.h"
@@ -92,6 +97,26 @@ static void probe_landlock(struct finding *f)
 			    "that is taken over could read the user's files";
 }
 
+/* Every process of a run closes what it does not need, and the run's are held
+ * by pidfd. */
+static void probe_descriptors(struct finding *f)
+{
+	cleanup_fd int pidfd = pidfd_open(getpid(), 0);
+
+	if (pidfd >= 0 &&
+	    syscall(SYS_close_range, ~0U, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		finding_set(f, PROBE_OK, "close_range, pidfd_open");
+	else if (errno == EPERM)
+		finding_set(f, PROBE_MISSING,
+			    "close_range or pidfd_open is forbidden, as by a "
+			    "container's filter; start the container with "
+			    "'--security-opt seccomp=unconfined'");
+	else
+		finding_set(f, PROBE_MISSING,
+			    "this kernel lacks close_range or pidfd_open; run "
+			    "Linux 5.12 or later");
+}
+
 /* A limit of 1 keeps the kernel from starting the handler; 0 does not, and
  * cannot be raised (launcher/limits.c). */
 static void probe_cores(struct finding *f)
@@ -107,7 +132,9 @@ static void probe_cores(struct finding *f)
 	}
 	pattern[strcspn(pattern, " \n")] = '\0';
 	if (getrlimit(RLIMIT_CORE, &now) < 0) {
-		finding_set(f, PROBE_MISSING, "read the limit of core files");
+		finding_set(f, PROBE_MISSING,
+			    "the limit of core files cannot be read; %s",
+			    strerror(errno));
 		return;
 	}
 	if (pattern[0] != '|') {
@@ -189,8 +216,8 @@ const struct measure measures[MEASURE__COUNT] = {
 	[MEASURE_PACKET_LOG] = { "packet log", NULL, false },
 	[MEASURE_PRIVILEGES] = { "privileges", NULL, false },
 	[MEASURE_SECCOMP] = { "seccomp", NULL, false },
-	[MEASURE_DESCRIPTORS] = { "descriptors", NULL, false },
 	[MEASURE_KEYRING] = { "keyring", NULL, false },
+	[MEASURE_DESCRIPTORS] = { "descriptors", probe_descriptors, true },
 	[MEASURE_LANDLOCK] = { "Landlock", probe_landlock, true },
 	[MEASURE_CORES] = { "core dumps", probe_cores, true },
 	[MEASURE_LIMITS] = { "limits", probe_limits, false },
@@ -217,12 +244,12 @@ int probe_require(bool allowed, struct err *e)
 	for (size_t i = 0; rc == 0 && i < N(measures); i++) {
 		struct finding f = { 0 };
 
-		if (!measures[i].optional)
+		if (!measures[i].at_start)
 			continue;
 		measures[i].probe(&f);
 		if (f.state == PROBE_MISSING)
-			rc = err_set(e, EPERM, "%s: %s", measures[i].name,
-				     f.what);
+			rc = err_set(e, EPERM, "%s: %s; %s", measures[i].name,
+				     f.what, f.remedy);
 		else if (f.state == PROBE_DEGRADED)
 			rc = require(measures[i].name, &f, allowed, e);
 	}

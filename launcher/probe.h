@@ -2,8 +2,8 @@
 /*
  * The measures of confinement, and what this machine has of each: one table
  * for `egress-run doctor`, which asks for all of them, and for a run, which
- * asks beforehand for those that it could go without.  A run learns of the
- * others by building the sandbox.
+ * asks beforehand for those that it could go without, or could not explain
+ * later.  A run learns of the others by building the sandbox.
  */
 #ifndef LAUNCHER_PROBE_H
 #define LAUNCHER_PROBE_H
@@ -35,8 +35,8 @@ enum measure_id {
 	MEASURE_PACKET_LOG,
 	MEASURE_PRIVILEGES,
 	MEASURE_SECCOMP,
+	MEASURE_KEYRING, /* the last that only a trial shows */
 	MEASURE_DESCRIPTORS,
-	MEASURE_KEYRING,
 	MEASURE_LANDLOCK,
 	MEASURE_CORES,
 	MEASURE_LIMITS,
@@ -57,7 +57,7 @@ struct measure {
 	/* Looks at this process, and changes nothing.  NULL: see
 	 * probesandbox.h and doctor.c. */
 	void (*probe)(struct finding *f);
-	bool optional; /* a run may go without, with --allow-degraded */
+	bool at_start; /* a run asks for it before it begins */
 };
 
 extern const struct measure measures[MEASURE__COUNT];
@@ -69,8 +69,8 @@ finding_set(struct finding *f, enum probe_state state, const char *fmt, ...);
 /* Whether limits would hold, tried on a child as a run does; see limits.h. */
 void probe_limits(struct finding *f);
 
-/* Before the start: refuses (-EPERM, in one line) if an optional measure is
- * missing, or, if that is allowed, warns. */
+/* Before the start: refuses (-EPERM, in one line) if a measure is missing, or
+ * degraded, which is a warning if it is allowed. */
 int probe_require(bool allowed, struct err *e);
 /* The same for the limits that were asked for, after limits_apply(). */
 int probe_require_limits(const struct limits *l, bool allowed, struct err *e);

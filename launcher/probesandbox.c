@@ -13,13 +13,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <linux/close_range.h>
 
 #include "common/fd.h"
 #include "fsrules/landlock.h"
@@ -127,29 +123,6 @@ static void try_files(const struct trial *t)
 			  "copied, read-only, attached by descriptor");
 }
 
-static void try_descriptors(const struct trial *t)
-{
-	cleanup_fd int pidfd = pidfd_open(getpid(), 0);
-	struct err e = { 0 };
-	int rc = 0;
-
-	if (pidfd < 0)
-		rc = err_errno(&e, errno, "pidfd_open");
-	else if (syscall(SYS_close_range, ~0U, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-		rc = err_errno(&e, errno, "close inherited descriptors");
-	if (rc == -EPERM)
-		rc = err_set(&e, EPERM,
-			     "close_range or pidfd_open is forbidden, as by a "
-			     "container's filter; start the container with "
-			     "'--security-opt seccomp=unconfined'");
-	else if (rc == -ENOSYS)
-		rc = err_set(&e, ENOSYS,
-			     "this kernel lacks close_range or pidfd_open; "
-			     "run Linux 5.12 or later");
-	(void)tell_result(t, MEASURE_DESCRIPTORS, rc, &e,
-			  "close_range, pidfd_open");
-}
-
 /* The order of init.c. */
 static void try_confinement(const struct trial *t)
 {
@@ -198,7 +171,6 @@ __attribute__((noreturn)) static void inside_main(const struct trial *t,
 		if (rc < 0)
 			(void)tell_result(t, MEASURE_LINK, rc, &e, "");
 	}
-	try_descriptors(t);
 	try_confinement(t);
 	_exit(0);
 }
@@ -238,7 +210,7 @@ static void try_gate(struct trial *t)
 
 __attribute__((noreturn)) static void gateway_main(struct trial *t)
 {
-	int link_pipe[2];
+	int link_pipe[2] = { -1, -1 };
 	struct err e = { 0 };
 	int rc;
 
