@@ -14,11 +14,15 @@
 #include "fsrules/maskwatch.h"
 #include "fsrules/mounts.h"
 #include "launcher/cage.h"
+#include "launcher/probe.h"
 
 struct filewatch {
 	const struct files *files;
 	const struct cage *cage;
 	struct maskwatch *masks;
+	bool started;
+	size_t n_unwatched; /* at the start, by this error */
+	int unwatched_error;
 	filewatch_open_fn *left_open;
 	void *arg;
 };
@@ -78,10 +82,15 @@ static void lost(void *arg, const char *path, int error)
 
 static void unwatched(void *arg, size_t n, int error)
 {
-	(void)arg;
-	log_warning("%zu hidden places are not watched: %s; one that is "
-		    "replaced from outside would become visible",
-		    n, strerror(error < 0 ? -error : error));
+	struct filewatch *w = arg;
+
+	error = error < 0 ? -error : error;
+	if (w->started)
+		log_warning("%zu hidden places are not watched: %s; one that "
+			    "is replaced from outside would become visible",
+			    n, strerror(error));
+	w->n_unwatched = n;
+	w->unwatched_error = error;
 }
 
 static void refused(void *arg, const char *path, const char *why)
@@ -115,6 +124,15 @@ int filewatch_start(struct filewatch **ret, const struct files *f,
 		free(w);
 		return rc;
 	}
+	if (w->n_unwatched > 0)
+		rc = probe_require_watches(w->n_unwatched, w->unwatched_error,
+					   f->allow_degraded, e);
+	if (rc < 0) {
+		maskwatch_free(w->masks);
+		free(w);
+		return rc;
+	}
+	w->started = true;
 	if (f->mirrors && mirrors_watch(f->mirrors, loop, &mirrors, &why) < 0)
 		log_warning("%s; files are carried over at the end of the run",
 			    why.msg);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -79,6 +80,21 @@ static void describe_landlock(struct finding *f, int abi)
 	}
 }
 
+/* n: 0 if it is not known. */
+static void lack_watches(struct finding *f, size_t n, int error)
+{
+	char count[24] = "";
+
+	if (n > 0)
+		(void)snprintf(count, sizeof(count), "%zu ", n);
+	finding_set(f, PROBE_DEGRADED,
+		    "%shidden places cannot be watched (%s); as root: "
+		    "'sysctl -w fs.inotify.max_user_watches=1048576'",
+		    count, strerror(error));
+	f->loss = "what is hidden from the command becomes visible when "
+		  "something outside replaces it";
+}
+
 static void probe_landlock(struct finding *f)
 {
 	int abi = landlock_abi();
@@ -115,6 +131,22 @@ static void probe_descriptors(struct finding *f)
 		finding_set(f, PROBE_MISSING,
 			    "this kernel lacks close_range or pidfd_open; run "
 			    "Linux 5.12 or later");
+}
+
+/* For what replaces a hidden file (fsrules/maskwatch.h). */
+static void probe_watches(struct finding *f)
+{
+	cleanup_fd int fd = inotify_init1(IN_CLOEXEC);
+
+	if (fd < 0)
+		finding_set(f, PROBE_MISSING,
+			    "inotify: %s; as root: 'sysctl -w "
+			    "fs.inotify.max_user_instances=1024'",
+			    strerror(errno));
+	else if (inotify_add_watch(fd, "/", IN_MOVED_TO) < 0)
+		lack_watches(f, 0, errno);
+	else
+		finding_set(f, PROBE_OK, "inotify");
 }
 
 /* A limit of 1 keeps the kernel from starting the handler; 0 does not, and
@@ -219,6 +251,7 @@ const struct measure measures[MEASURE__COUNT] = {
 	[MEASURE_KEYRING] = { "keyring", NULL, false },
 	[MEASURE_DESCRIPTORS] = { "descriptors", probe_descriptors, true },
 	[MEASURE_LANDLOCK] = { "Landlock", probe_landlock, true },
+	[MEASURE_WATCHES] = { "watches", probe_watches, false },
 	[MEASURE_CORES] = { "core dumps", probe_cores, true },
 	[MEASURE_LIMITS] = { "limits", probe_limits, false },
 	[MEASURE_PROFILES] = { "profiles", NULL, false },
@@ -268,4 +301,12 @@ int probe_require_limits(const struct limits *l, bool allowed, struct err *e)
 		    cgroup_remedy());
 	f.loss = "--max-processes (egress_run.processes) has no effect";
 	return require("number of processes", &f, allowed, e);
+}
+
+int probe_require_watches(size_t n, int error, bool allowed, struct err *e)
+{
+	struct finding f = { 0 };
+
+	lack_watches(&f, n, error);
+	return require(measures[MEASURE_WATCHES].name, &f, allowed, e);
 }

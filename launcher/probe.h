@@ -9,6 +9,7 @@
 #define LAUNCHER_PROBE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "common/err.h"
 
@@ -38,6 +39,7 @@ enum measure_id {
 	MEASURE_KEYRING, /* the last that only a trial shows */
 	MEASURE_DESCRIPTORS,
 	MEASURE_LANDLOCK,
+	MEASURE_WATCHES,
 	MEASURE_CORES,
 	MEASURE_LIMITS,
 	MEASURE_PROFILES,
@@ -74,5 +76,7 @@ void probe_limits(struct finding *f);
 int probe_require(bool allowed, struct err *e);
 /* The same for the limits that were asked for, after limits_apply(). */
 int probe_require_limits(const struct limits *l, bool allowed, struct err *e);
+/* The same for hidden places of which n cannot be watched for that reason. */
+int probe_require_watches(size_t n, int error, bool allowed, struct err *e);
 
 #endif

@@ -303,6 +303,31 @@ def test_limit_of_memory(share, who):
     assert (share / "ran").exists()
 
 
+# ---- watches ----------------------------------------------------------------
+
+def test_no_watches(host, share, who):
+    """Of what is hidden: another file in its place would be seen."""
+    prefix = [*nested(who), "max_inotify_watches"]
+    state, text = doctor(prefix, who, 1)["watches"]
+    assert state == "degraded" and "max_user_watches" in text, text
+    got = host([*prefix, E, "touch", "ran"], user=who, cwd=share)
+    refused(got, "hidden place", "max_user_watches", "--allow-degraded")
+    assert not (share / "ran").exists()
+    got = host([*prefix, E, "--allow-degraded", "touch", "ran"], user=who,
+               cwd=share)
+    assert "hidden place" in ran(got, share)
+
+
+def test_no_inotify(host, share, who):
+    prefix = [*nested(who), "max_inotify_instances"]
+    state, text = doctor(prefix, who, 2)["watches"]
+    assert state == "missing" and "max_user_instances" in text, text
+    got = host([*prefix, E, "--allow-degraded", "touch", "ran"], user=who,
+               cwd=share)
+    refused(got, "inotify")
+    assert not (share / "ran").exists()
+
+
 # ---- core dumps -------------------------------------------------------------
 
 def with_core_pattern(who, pattern, hard, share, *words):
