@@ -6,7 +6,7 @@
 static const char help_text[] =
 "Usage: egress-run [run] [OPTION]... [--] COMMAND [ARGUMENT]...\n"
 "       egress-run profile list|show|check|diff|init ...\n"
-"       egress-run doctor [--json]\n"
+"       egress-run doctor ...\n"
 "Runs COMMAND so that it reaches only the network names it is allowed.\n"
 "\n"
 "Profile:\n"
