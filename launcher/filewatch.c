@@ -100,6 +100,23 @@ static void refused(void *arg, const char *path, const char *why)
 		    path, why);
 }
 
+static int start_masks(struct filewatch *w, const struct grants *g,
+		       struct loop *loop, struct err *e)
+{
+	const struct maskwatch_events masks = {
+		.remask = remask, .lost = lost, .unwatched = unwatched, .arg = w
+	};
+	int rc =
+		maskwatch_start(&w->masks, &w->files->plan, g, loop, &masks, e);
+
+	if (rc == 0 && w->n_unwatched > 0)
+		rc = probe_require_watches(w->n_unwatched, w->unwatched_error,
+					   w->files->allow_degraded, e);
+	if (rc < 0)
+		maskwatch_free(w->masks);
+	return rc;
+}
+
 int filewatch_start(struct filewatch **ret, const struct files *f,
 		    const struct grants *g, const struct cage *c,
 		    struct loop *loop, filewatch_open_fn *left_open, void *arg,
@@ -107,9 +124,6 @@ int filewatch_start(struct filewatch **ret, const struct files *f,
 {
 	struct filewatch *w = calloc(1, sizeof(*w));
 	const struct mirrors_events mirrors = { .refused = refused, .arg = w };
-	const struct maskwatch_events masks = {
-		.remask = remask, .lost = lost, .unwatched = unwatched, .arg = w
-	};
 	struct err why = { 0 };
 	int rc;
 
@@ -119,16 +133,8 @@ int filewatch_start(struct filewatch **ret, const struct files *f,
 	w->cage = c;
 	w->left_open = left_open;
 	w->arg = arg;
-	rc = maskwatch_start(&w->masks, &f->plan, g, loop, &masks, e);
+	rc = start_masks(w, g, loop, e);
 	if (rc < 0) {
-		free(w);
-		return rc;
-	}
-	if (w->n_unwatched > 0)
-		rc = probe_require_watches(w->n_unwatched, w->unwatched_error,
-					   f->allow_degraded, e);
-	if (rc < 0) {
-		maskwatch_free(w->masks);
 		free(w);
 		return rc;
 	}

@@ -16,7 +16,7 @@ struct limits {
 	uint64_t processes;    /* 0: none */
 	char cgroup[PATH_MAX]; /* "" without one */
 	/* What was asked for and could not be had. */
-	bool memory_each;    /* no limit of all together, only of each process */
+	bool memory_each;    /* of each process alone */
 	bool processes_free; /* none at all */
 };
 

@@ -316,7 +316,8 @@ static void test_lack(void **state)
 	assert_null(landlock_lack(99));
 	assert_non_null(strstr(landlock_lack(1), "; run Linux 5.19"));
 	assert_non_null(strstr(landlock_lack(-ENOSYS), "; run a kernel"));
-	assert_non_null(strstr(landlock_lack(-EOPNOTSUPP), "; add landlock to"));
+	assert_non_null(
+		strstr(landlock_lack(-EOPNOTSUPP), "; add landlock to"));
 	assert_non_null(strstr(landlock_lack(-EPERM), "; start the container"));
 }
 
