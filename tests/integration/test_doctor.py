@@ -84,6 +84,14 @@ def test_here(who, far):
     assert far.wire() == [] and far.dns() == []
 
 
+def test_manual(egress):
+    """Names each part."""
+    page = (lab.TREE / "docs/egress-run.1").read_text()
+    text = page[page.index(".Sh DOCTOR"):page.index(".Sh DEGRADED")]
+    for name in rows(egress(["doctor"]).out):
+        assert f" {name} " in text or f" {name}\n" in text, name
+
+
 def test_without_terminal_and_descriptors(host, who):
     got = host(["sh", "-c", 'exec setsid "$@" <&- 2>&-', "sh", E, "doctor"],
                user=who)
