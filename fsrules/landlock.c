@@ -3,9 +3,9 @@
  * Constants and calls are spelled out: the headers of supported distributions
  * end at ABI 2, their C libraries have no wrappers.
  *
- * Errata of older kernels are not asked for.  What they widen (a scope that
- * includes threads of another process, a folder that is moved away while it is
- * used) the view and the pid namespace stop as well.
+ * Missing corrections (errata) are no reason to stop.  What they widen (a
+ * scope that includes threads of another process, a folder that is moved away
+ * while it is used) the view and the pid namespace stop as well.
  */
 #include "fsrules/landlock.h"
 
@@ -24,6 +24,7 @@
 #endif
 
 #define CREATE_RULESET_VERSION	 1U
+#define CREATE_RULESET_ERRATA	 2U
 #define RULE_PATH_BENEATH	 1
 #define RULE_NET_PORT		 2
 #define RESTRICT_LOG_NEW_EXEC_ON 2U
@@ -92,19 +93,30 @@ int landlock_abi(void)
 	return abi < 0 ? -errno : (int)abi;
 }
 
+int landlock_errata(void)
+{
+	long errata = syscall(SYS_landlock_create_ruleset, NULL, (size_t)0,
+			      CREATE_RULESET_ERRATA);
+
+	return errata < 0 ? -errno : (int)errata;
+}
+
 const char *landlock_lack(int abi)
 {
 	if (abi == -ENOSYS)
-		return "this kernel is built without Landlock (5.13 has it)";
+		return "this kernel is built without Landlock; run a kernel "
+		       "that has it, Linux 5.19 or later";
 	if (abi == -EOPNOTSUPP)
 		return "Landlock is built but not enabled; add landlock to "
 		       "the kernel's parameter lsm=";
 	if (abi < 0)
-		return "Landlock is forbidden here, as by the seccomp profile "
-		       "of a container";
+		return "Landlock is forbidden here, as by the seccomp filter "
+		       "of a container; start the container with "
+		       "'--security-opt seccomp=unconfined'";
 	if (abi < ABI_REFER)
-		return "this kernel's Landlock forbids every rename between "
-		       "folders and is not used (5.19 does not)";
+		return "this kernel's Landlock (ABI 1) forbids every rename "
+		       "between folders and is not used for the command; run "
+		       "Linux 5.19 or later";
 	return NULL;
 }
 

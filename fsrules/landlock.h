@@ -13,8 +13,11 @@
 /* The ABI of the running kernel, or -errno: ENOSYS not built, EOPNOTSUPP not
  * enabled, EPERM forbidden. */
 int landlock_abi(void);
-/* What landlock_abi() means for a run, for the log: what is missing and what
- * to do; NULL: nothing is.  Static. */
+/* Bits of the corrections that the kernel has, or -errno: EINVAL, it cannot
+ * tell (before 6.15, where they were not taken back). */
+int landlock_errata(void);
+/* What landlock_abi() means for a run: "what is missing; what to do"; NULL:
+ * nothing is.  Static. */
 const char *landlock_lack(int abi);
 
 /* Restricts this process and all it starts, with every right to files that the

@@ -20,7 +20,7 @@
 #include "fsrules/mountcalls.h"
 #include "fsrules/newroot.h"
 
-static int check_kernel(struct err *e)
+int mounts_supported(struct err *e)
 {
 	int rc = mount_supported();
 
@@ -147,7 +147,7 @@ int mounts_build(const struct view_plan *plan, struct err *e)
 		.root = -1, .proc = -1, .store = { -1 }, .parent = -1, .e = e
 	};
 	mode_t mask = umask(0);
-	int rc = check_kernel(e);
+	int rc = mounts_supported(e);
 
 	if (rc == 0)
 		rc = kernelfs_proc(&n.proc, e);

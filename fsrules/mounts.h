@@ -8,6 +8,9 @@
 #include "common/err.h"
 #include "fsrules/view.h"
 
+/* 0 if the kernel has the calls and lets this process make them. */
+int mounts_supported(struct err *e);
+
 /* For init, with all capabilities in its user namespace and the host's tree
  * still in place: builds the new root, pivots into it, detaches the old one,
  * changes to plan->workdir.  Sources are opened without following any link

@@ -25,10 +25,6 @@
 #include "netns/ruleset.h"
 #include "netns/sockets.h"
 
-#define CAGE_FLAGS                                                   \
-	(CLONE_PARENT | CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | \
-	 CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
-
 /* A stage takes milliseconds; a machine may be very busy. */
 #define STAGE_WAIT_MS 60000
 #define LINK_WAIT_MS  30000
@@ -120,7 +116,7 @@ __attribute__((noreturn)) static void gateway_main(const struct cage_plan *plan,
 	rc = userns_map_self(plan->identity->uid, plan->identity->gid, &e);
 	if (rc < 0)
 		goto fail;
-	init_pid = userns_clone(CAGE_FLAGS);
+	init_pid = userns_clone(CLONE_PARENT | CAGE_FLAGS);
 	if (init_pid == 0) {
 		(void)close(fds->gateway_channel);
 		(void)close(fds->link_write);

@@ -15,6 +15,7 @@
 #ifndef LAUNCHER_CAGE_H
 #define LAUNCHER_CAGE_H
 
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,11 @@
 #include "launcher/environment.h"
 #include "launcher/identity.h"
 #include "profiles/ports.h"
+
+/* The namespaces of the command. */
+#define CAGE_FLAGS                                                   \
+	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | \
+	 CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
 enum cage_msg_type {
 	/* gateway stage or init -> monitor */

@@ -286,6 +286,7 @@ int files_prepare(struct files *f, const struct options *o, struct prepared *p,
 	int rc = files_limits(&p->base.arena, profile, &f->limits, e);
 
 	p->usage = rc < 0 && limits_by_flag(profile);
+	f->allow_degraded = o->allow_degraded;
 	f->calls.user_namespaces =
 		profile_true(profile, KEY_OWN_USER_NAMESPACES);
 	f->calls.capabilities = is(profile, KEY_OWN_CAPABILITIES, "namespace");

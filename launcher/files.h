@@ -28,6 +28,7 @@ struct files {
 	struct view_plan plan;
 	struct limits limits;
 	struct calls_options calls;
+	bool allow_degraded; /* also without a watch on what is hidden */
 };
 
 /* From the grants of p, and for what its environment must say of the view:

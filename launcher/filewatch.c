@@ -14,11 +14,15 @@
 #include "fsrules/maskwatch.h"
 #include "fsrules/mounts.h"
 #include "launcher/cage.h"
+#include "launcher/probe.h"
 
 struct filewatch {
 	const struct files *files;
 	const struct cage *cage;
 	struct maskwatch *masks;
+	bool started;
+	size_t n_unwatched; /* at the start, by this error */
+	int unwatched_error;
 	filewatch_open_fn *left_open;
 	void *arg;
 };
@@ -78,10 +82,15 @@ static void lost(void *arg, const char *path, int error)
 
 static void unwatched(void *arg, size_t n, int error)
 {
-	(void)arg;
-	log_warning("%zu hidden places are not watched: %s; one that is "
-		    "replaced from outside would become visible",
-		    n, strerror(error < 0 ? -error : error));
+	struct filewatch *w = arg;
+
+	error = error < 0 ? -error : error;
+	if (w->started)
+		log_warning("%zu hidden places are not watched: %s; one that "
+			    "is replaced from outside would become visible",
+			    n, strerror(error));
+	w->n_unwatched = n;
+	w->unwatched_error = error;
 }
 
 static void refused(void *arg, const char *path, const char *why)
@@ -91,6 +100,23 @@ static void refused(void *arg, const char *path, const char *why)
 		    path, why);
 }
 
+static int start_masks(struct filewatch *w, const struct grants *g,
+		       struct loop *loop, struct err *e)
+{
+	const struct maskwatch_events masks = {
+		.remask = remask, .lost = lost, .unwatched = unwatched, .arg = w
+	};
+	int rc =
+		maskwatch_start(&w->masks, &w->files->plan, g, loop, &masks, e);
+
+	if (rc == 0 && w->n_unwatched > 0)
+		rc = probe_require_watches(w->n_unwatched, w->unwatched_error,
+					   w->files->allow_degraded, e);
+	if (rc < 0)
+		maskwatch_free(w->masks);
+	return rc;
+}
+
 int filewatch_start(struct filewatch **ret, const struct files *f,
 		    const struct grants *g, const struct cage *c,
 		    struct loop *loop, filewatch_open_fn *left_open, void *arg,
@@ -98,9 +124,6 @@ int filewatch_start(struct filewatch **ret, const struct files *f,
 {
 	struct filewatch *w = calloc(1, sizeof(*w));
 	const struct mirrors_events mirrors = { .refused = refused, .arg = w };
-	const struct maskwatch_events masks = {
-		.remask = remask, .lost = lost, .unwatched = unwatched, .arg = w
-	};
 	struct err why = { 0 };
 	int rc;
 
@@ -110,11 +133,12 @@ int filewatch_start(struct filewatch **ret, const struct files *f,
 	w->cage = c;
 	w->left_open = left_open;
 	w->arg = arg;
-	rc = maskwatch_start(&w->masks, &f->plan, g, loop, &masks, e);
+	rc = start_masks(w, g, loop, e);
 	if (rc < 0) {
 		free(w);
 		return rc;
 	}
+	w->started = true;
 	if (f->mirrors && mirrors_watch(f->mirrors, loop, &mirrors, &why) < 0)
 		log_warning("%s; files are carried over at the end of the run",
 			    why.msg);

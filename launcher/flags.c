@@ -92,6 +92,7 @@ const struct flag run_flags[] = {
 	/* run and report */
 	PLAIN("user", 0, 1, FLAG_USER),
 	PLAIN("grace", 0, 1, FLAG_GRACE),
+	PLAIN("allow-degraded", 0, 0, FLAG_ALLOW_DEGRADED),
 	PLAIN("dry-run", 0, 0, FLAG_DRY_RUN),
 	PLAIN("log", 0, 1, FLAG_LOG),
 	PLAIN("quiet", 'q', 0, FLAG_QUIET),
@@ -159,6 +160,13 @@ const struct flag profile_flags[] = {
 	PLAIN("extends", 0, 1, FLAG_EXTENDS),
 	PLAIN("verbose", 'v', 0, FLAG_VERBOSE),
 	PLAIN("quiet", 'q', 0, FLAG_QUIET),
+	PLAIN("help", 'h', 0, FLAG_HELP),
+	{ NULL, 0, 0, FLAG_HELP, -1, NULL },
+};
+
+const struct flag doctor_flags[] = {
+	PLAIN("json", 0, 0, FLAG_JSON),
+	PLAIN("user", 0, 1, FLAG_USER),
 	PLAIN("help", 'h', 0, FLAG_HELP),
 	{ NULL, 0, 0, FLAG_HELP, -1, NULL },
 };

@@ -34,6 +34,7 @@ enum flag_id {
 	FLAG_WORKDIR,
 	FLAG_FILES,
 	FLAG_ALLOW_NET,
+	FLAG_ALLOW_DEGRADED,
 	FLAG_REQUIRE_CREDENTIALS,
 	FLAG_NO_SUMMARY,
 	FLAG_USER,
@@ -63,6 +64,7 @@ struct flag {
  * is the name to prefer; the launcher's table only. */
 extern const struct flag run_flags[];
 extern const struct flag profile_flags[];
+extern const struct flag doctor_flags[];
 
 struct flag_reader {
 	const struct flag *table;

@@ -16,7 +16,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
@@ -99,8 +98,9 @@ static int build_inside(const struct init *in, int link_ready,
 	rc = userns_map_self(id->uid, id->gid, e);
 	if (rc < 0)
 		return rc;
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return err_errno(e, errno, "make mounts private");
+	rc = userns_private_mounts(e);
+	if (rc < 0)
+		return rc;
 	/* While the old /proc is visible in full: the kernel refuses a fresh
 	 * one otherwise. */
 	rc = mounts_build(&in->plan->files->plan, e);
@@ -291,7 +291,7 @@ static int confine(const struct files *f, struct err *e)
 {
 	int rc = privileges_new_keyring(e);
 
-	if (rc == 0)
+	if (rc >= 0)
 		rc = limits_apply_self(&f->limits, e);
 	if (rc == 0)
 		rc = f->calls.capabilities ? privileges_keep_namespace(e)

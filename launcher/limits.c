@@ -82,15 +82,13 @@ static int make_group(struct limits *l, pid_t init)
 /* Why a limit by other means is less, for the log. */
 static const char *describe(const struct limits *l)
 {
-	bool counts = counts_by_namespace() && geteuid() != 0;
-
 	if (!l->processes)
 		return "memory by resource limit, for each process alone: no "
 		       "cgroup is delegated";
-	if (!counts && l->memory)
+	if (l->processes_free && l->memory)
 		return "memory by resource limit, for each process alone; "
 		       "processes not limited: no cgroup is delegated";
-	if (!counts)
+	if (l->processes_free)
 		return "processes not limited: no cgroup is delegated, and "
 		       "root or this kernel has no resource limit for it";
 	if (!l->memory)
@@ -105,6 +103,8 @@ int limits_apply(struct limits *l, pid_t init, const char **ret_how,
 	const struct rlimit memory = { l->memory, l->memory };
 
 	l->cgroup[0] = '\0';
+	l->memory_each = false;
+	l->processes_free = false;
 	*ret_how = NULL;
 	if (!l->memory && !l->processes)
 		return 0;
@@ -112,6 +112,9 @@ int limits_apply(struct limits *l, pid_t init, const char **ret_how,
 		*ret_how = "by a cgroup";
 		return 0;
 	}
+	l->memory_each = l->memory > 0;
+	l->processes_free =
+		l->processes > 0 && (!counts_by_namespace() || geteuid() == 0);
 	*ret_how = describe(l);
 	if (l->memory && prlimit(init, RLIMIT_AS, &memory, NULL) < 0)
 		return err_errno(e, errno, "limit the command's memory");

@@ -15,6 +15,9 @@ struct limits {
 	uint64_t memory;       /* bytes; 0: none */
 	uint64_t processes;    /* 0: none */
 	char cgroup[PATH_MAX]; /* "" without one */
+	/* What was asked for and could not be had. */
+	bool memory_each;    /* of each process alone */
+	bool processes_free; /* none at all */
 };
 
 /* "512M", "2G", "65536K", "1T", bytes; -EINVAL, -ERANGE.  "0": no limit. */

@@ -2,8 +2,8 @@
 /*
  * The order of steps.  Whatever fails before the command starts is one line on
  * stderr and exit status 125 (2 for wrong usage); this is the only file that
- * prints errors of set-up and chooses the status.  `egress-run profile` has
- * statuses of its own.
+ * prints errors of set-up and chooses the status.  `egress-run profile` and
+ * `egress-run doctor` have statuses of their own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "fsrules/landlock.h"
 #include "fsrules/netfiles.h"
 #include "launcher/banner.h"
 #include "launcher/cage.h"
+#include "launcher/doctor.h"
 #include "launcher/dryrun.h"
 #include "launcher/inbound.h"
 #include "launcher/monitor.h"
@@ -27,6 +27,7 @@
 #include "launcher/options.h"
 #include "launcher/prepare.h"
 #include "launcher/privileges.h"
+#include "launcher/probe.h"
 #include "launcher/profilecmd.h"
 #include "launcher/report.h"
 #include "launcher/terminal.h"
@@ -104,6 +105,20 @@ static int take_signals(sigset_t *ret_old, struct err *e)
 	return 0;
 }
 
+static int apply_limits(const struct options *o, struct limits *l, pid_t init,
+			struct err *e)
+{
+	const char *how = NULL;
+	int rc = limits_apply(l, init, &how, e);
+
+	if (rc == 0)
+		rc = probe_require_limits(l, o->allow_degraded, e);
+	if (rc == 0 && how)
+		log_msg(l->memory_each ? LOG_LEVEL_NOTICE : LOG_LEVEL_INFO,
+			"limits: %s", how);
+	return rc;
+}
+
 static int run(const struct options *o, struct prepared *p,
 	       const struct inbound_sockets *listen, struct report *report,
 	       int *ret_status, struct err *e)
@@ -113,8 +128,6 @@ static int run(const struct options *o, struct prepared *p,
 				  .open = &p->net.open,
 				  .command = p->command,
 				  .env = &p->environment };
-	const char *limited = NULL;
-	const char *lack;
 	struct terminal terminal;
 	struct cage cage;
 	const struct monitor_config monitor = { .cage = &cage,
@@ -140,17 +153,12 @@ static int run(const struct options *o, struct prepared *p,
 		return rc;
 	log_debug("the sandbox is built; its init is process %d",
 		  cage.init_pid);
-	lack = landlock_lack(landlock_abi());
-	if (lack)
-		log_warning("%s; the view of the files stands alone", lack);
 	raise_fd_limit();
 	/* Not before: the id maps are written through /proc/self. */
 	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
 		rc = err_errno(e, errno, "prctl(PR_SET_DUMPABLE)");
 	if (rc == 0)
-		rc = limits_apply(&p->files.limits, cage.init_pid, &limited, e);
-	if (rc == 0 && limited)
-		log_info("limits: %s", limited);
+		rc = apply_limits(o, &p->files.limits, cage.init_pid, e);
 	/* Root of a container: what is left to do needs its uid alone, which
 	 * owns the namespaces.  The helpers inherit the lack. */
 	if (rc == 0 && geteuid() == 0)
@@ -264,7 +272,11 @@ int main(int argc, char **argv)
 			status = print_and_check("egress-run " VERSION "\n");
 		else if (o.action == ACTION_PROFILE)
 			rc = profile_command(argv + 2, &status, &e);
-		else
+		else if (o.action == ACTION_DOCTOR)
+			rc = doctor_command(argv + 2, &status, &e);
+		else if (o.action == ACTION_RUN)
+			rc = probe_require(o.allow_degraded, &e);
+		if (rc == 0 && o.action <= ACTION_DRY_RUN)
 			rc = prepare_and_run(&o, &status, &e);
 	}
 	/* Empty: a helper has said it itself. */

@@ -268,6 +268,9 @@ static int take_setting(struct options *o, const struct flag_read *r,
 	case FLAG_ALLOW_NET:
 		o->allow_net = true;
 		break;
+	case FLAG_ALLOW_DEGRADED:
+		o->allow_degraded = true;
+		break;
 	case FLAG_REQUIRE_CREDENTIALS:
 		o->require_credentials = true;
 		break;
@@ -363,6 +366,10 @@ int options_parse(struct options *o, int argc, char **argv, struct err *e)
 		return no_memory(e);
 	if (argc > 1 && strcmp(argv[1], "profile") == 0) {
 		o->action = ACTION_PROFILE;
+		return 0;
+	}
+	if (argc > 1 && strcmp(argv[1], "doctor") == 0) {
+		o->action = ACTION_DOCTOR;
 		return 0;
 	}
 	if (argc > 1 && strcmp(argv[1], "run") == 0)

@@ -18,6 +18,7 @@ enum options_action {
 	ACTION_HELP,
 	ACTION_VERSION,
 	ACTION_PROFILE, /* `egress-run profile`: the words are its own */
+	ACTION_DOCTOR,	/* `egress-run doctor`: likewise */
 };
 
 /* A list of borrowed words; items is NULL-terminated, or NULL if empty. */
@@ -37,6 +38,7 @@ struct options {
 	uint32_t grace_sec;    /* --grace or the default */
 	bool grace_given;
 	bool allow_net;
+	bool allow_degraded;
 	bool host_files; /* --files host, or EGRESS_RUN_FILES */
 	bool files_given;
 	bool require_credentials;
@@ -53,8 +55,8 @@ struct options {
 #define GRACE_MAX_SEC	  86400
 
 /* Returns 0, or -errno with a message for the user (exit status 2).  The
- * words of argv are borrowed.  After ACTION_PROFILE argv + 2 are the words for
- * profilecmd.h. */
+ * words of argv are borrowed.  After ACTION_PROFILE and ACTION_DOCTOR
+ * argv + 2 are the words for profilecmd.h and doctor.h. */
 int options_parse(struct options *o, int argc, char **argv, struct err *e);
 void options_done(struct options *o);
 

@@ -18,8 +18,9 @@ int privileges_drop(struct err *e);
 int privileges_keep_namespace(struct err *e);
 
 /* A session keyring of its own and empty, instead of the caller's.  Before the
- * filter of system calls, which forbids it.  A kernel without keys, or one
- * whose administrator forbids them: 0. */
+ * filter of system calls, which forbids it.  1 if there is none to be had: a
+ * kernel without keys, an administrator who forbids them, a quota used up; the
+ * filter keeps the command from every key. */
 int privileges_new_keyring(struct err *e);
 
 #endif

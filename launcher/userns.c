@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -71,7 +72,7 @@ int userns_map_self(uid_t uid, gid_t gid, struct err *e)
 		return err_set(
 			e, EPERM,
 			"root without CAP_SETFCAP cannot map itself into a "
-			"user namespace, as inside another egress-run: name "
+			"user namespace, as inside another egress-run; name "
 			"an ordinary user with --user, or give the container "
 			"'--cap-add SETFCAP'");
 	if (rc == 0)
@@ -100,6 +101,12 @@ static long read_sysctl(const char *path)
 		value = strtol(line, &end, 10);
 	(void)fclose(f);
 	return end == line ? -1 : value;
+}
+
+static bool apparmor_restricts(void)
+{
+	return read_sysctl("/proc/sys/kernel/"
+			   "apparmor_restrict_unprivileged_userns") > 0;
 }
 
 static bool under_seccomp(void)
@@ -184,9 +191,7 @@ int userns_explain(int errnum, struct err *e)
 			       "root: 'sysctl -w "
 			       "kernel.unprivileged_userns_clone=1'",
 			       prefix);
-	if (read_sysctl("/proc/sys/kernel/"
-			"apparmor_restrict_unprivileged_userns") > 0 &&
-	    (errnum == EPERM || errnum == EACCES))
+	if (apparmor_restricts() && (errnum == EPERM || errnum == EACCES))
 		return err_set(
 			e, errnum,
 			"%s: AppArmor restricts them on this host; as root, "
@@ -222,4 +227,15 @@ int userns_explain(int errnum, struct err *e)
 			       "pivot_root (systemd-nspawn, a container)",
 			       prefix);
 	return err_errno(e, errnum, "%s", prefix);
+}
+
+/* AppArmor's restriction lets the namespace come into being, and takes its
+ * capabilities. */
+int userns_private_mounts(struct err *e)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+		return 0;
+	if ((errno == EACCES || errno == EPERM) && apparmor_restricts())
+		return userns_explain(errno, e);
+	return err_errno(e, errno, "make mounts private");
 }

@@ -91,7 +91,7 @@ int nft_explain(int rc, struct err *e)
 		return err_set(
 			e, -rc,
 			"this kernel lacks an nftables feature that the gate "
-			"needs: load as root with 'modprobe -a nf_tables "
+			"needs; load as root with 'modprobe -a nf_tables "
 			"nft_ct nft_nat nft_chain_nat nft_log nft_limit "
 			"nft_objref nft_reject_inet nft_compat xt_NFQUEUE "
 			"nft_queue nfnetlink_queue nfnetlink_log' (%s)",

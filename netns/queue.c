@@ -108,7 +108,7 @@ int queue_open_syn(int *ret_fd, struct err *e)
 	rc = request_run(fd, &q);
 	if (rc == -EINVAL || rc == -EOPNOTSUPP)
 		return err_set(e, -rc,
-			       "this kernel has no packet queue: load it as "
+			       "this kernel has no packet queue; load it as "
 			       "root with 'modprobe nfnetlink_queue'");
 	if (rc < 0)
 		return err_errno(e, -rc, "bind the packet queue");
@@ -141,7 +141,7 @@ int queue_open_denied(int *ret_fd, struct err *e)
 	rc = request_run(fd, &q);
 	if (rc == -EINVAL || rc == -EOPNOTSUPP)
 		return err_set(e, -rc,
-			       "this kernel has no packet log: load it as "
+			       "this kernel has no packet log; load it as "
 			       "root with 'modprobe nfnetlink_log'");
 	if (rc < 0)
 		return err_errno(e, -rc, "bind the packet log");

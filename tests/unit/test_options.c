@@ -316,6 +316,10 @@ static void test_run_word(void **state)
 	ASSERT_GOOD(&c);
 	assert_int_equal(c.o.action, ACTION_PROFILE);
 	options_done(&c.o);
+	PARSE(&c, "doctor", "--no-such");
+	ASSERT_GOOD(&c);
+	assert_int_equal(c.o.action, ACTION_DOCTOR);
+	options_done(&c.o);
 }
 
 static void test_profile(void **state)
