@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "dnsfilter/rdata.h"
 #include "profiles/hostname.h"
 
 #define RECORDS_MAX	  512
@@ -79,9 +80,12 @@ struct dns_records dns_chain_records(const struct dns_chain *c)
 		.type = c->type,
 		.n_hops = c->n_hops,
 		.n_addr = c->n_addr,
+		.n_rdata = c->n_rdata,
 		.hops_len = c->hops_len,
+		.rdata_len = c->rdata_len,
 		.hops = c->hops,
 		.addr = c->addr,
+		.rdata = c->rdata,
 	};
 }
 
@@ -177,11 +181,46 @@ static int add_hop(struct dns_chain *c, const struct section *answers,
 
 static void lower_ttl(struct dns_chain *c, uint32_t ttl_sec)
 {
+	if (ttl_sec < DNS_TTL_MIN_SEC)
+		ttl_sec = DNS_TTL_MIN_SEC;
 	if (ttl_sec < c->ttl_sec)
 		c->ttl_sec = ttl_sec;
 }
 
-/* One pass: takes the addresses that owner has.  ret_alias->len is 0 if it has
+/* Leaves out what is beyond the room. */
+static int add_record(struct dns_chain *c, const struct section *answers,
+		      const struct rr *rr)
+{
+	struct wire_reader r = reader_at(answers, rr->rdata);
+	struct wire_writer w = wire_writer(c->rdata + c->rdata_len,
+					   sizeof(c->rdata) - c->rdata_len);
+
+	wire_put_u16(&w, 0);
+	if (!rdata_rewrite(&r, rr->len, c->type, &w))
+		return -EBADMSG;
+	if (w.full || c->n_rdata == DNS_RECORDS_MAX)
+		return 0;
+	wire_set_u16(&w, 0, (uint16_t)(w.len - 2));
+	c->rdata_len = (uint16_t)(c->rdata_len + w.len);
+	c->n_rdata++;
+	return 0;
+}
+
+static int add_address(struct dns_chain *c, const struct section *answers,
+		       const struct rr *rr)
+{
+	if (rr->len != dns_addr_width(c->type))
+		return -EBADMSG;
+	dns_chain_add(c, answers->msg + rr->rdata);
+	return 0;
+}
+
+static bool has_data(const struct dns_chain *c)
+{
+	return c->n_addr > 0 || c->n_rdata > 0;
+}
+
+/* One pass: takes the records that owner has.  ret_alias->len is 0 if it has
  * no alias. */
 static int scan_owner(const struct section *answers,
 		      const struct wire_name *owner, struct dns_chain *c,
@@ -190,6 +229,7 @@ static int scan_owner(const struct section *answers,
 	struct wire_reader r = reader_at(answers, answers->at);
 	unsigned n = answers->n;
 	struct rr rr;
+	int rc;
 
 	ret_alias->len = 0;
 	while (n-- > 0) {
@@ -202,10 +242,11 @@ static int scan_owner(const struct section *answers,
 			*ret_alias = rr;
 		if (rr.type != c->type)
 			continue;
-		if (rr.len != dns_addr_width(c->type))
-			return -EBADMSG;
 		lower_ttl(c, rr.ttl_sec);
-		dns_chain_add(c, answers->msg + rr.rdata);
+		rc = dns_type_is_address(c->type) ? add_address(c, answers, &rr)
+						  : add_record(c, answers, &rr);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }
@@ -219,7 +260,7 @@ static int follow(const struct section *answers, const struct wire_name *asked,
 		struct rr alias;
 		int rc = scan_owner(answers, &owner, c, &alias);
 
-		if (rc < 0 || c->n_addr > 0 || alias.len == 0)
+		if (rc < 0 || has_data(c) || alias.len == 0)
 			return rc;
 		lower_ttl(c, alias.ttl_sec);
 		rc = add_hop(c, answers, &alias, asked, &owner);
@@ -276,7 +317,7 @@ int dns_parse_answer(const uint8_t *msg, size_t len, const char *name,
 	if (ret->rcode == DNS_RCODE_NOERROR) {
 		int rc = follow(&answers, &asked, ret);
 
-		if (rc < 0 || ret->n_addr > 0)
+		if (rc < 0 || has_data(ret))
 			return rc;
 	} else if (ret->rcode != DNS_RCODE_NXDOMAIN) {
 		return -EBADMSG;

@@ -75,6 +75,15 @@ static void print_denied(const struct prepared *p)
 			  &f->items[i].from);
 }
 
+static void print_types(const struct prepared *p)
+{
+	const struct field *f = &p->loaded.effective->field[KEY_OWN_DNS_TYPES];
+
+	for (size_t i = 0; i < f->n; i++)
+		print_row("allow:", "records ", f->items[i].text,
+			  &f->items[i].from);
+}
+
 static void print_network(const struct prepared *p)
 {
 	const struct allowlist *al = p->net.allow;
@@ -90,6 +99,9 @@ static void print_network(const struct prepared *p)
 	for (size_t i = 0; i < allowlist_n_networks(al); i++)
 		print_row("allow:", "address ", allowlist_network(al, i)->text,
 			  NULL);
+	for (size_t i = 0; i < allowlist_n_private(al); i++)
+		print_row("allow:", "private ", allowlist_private(al, i), NULL);
+	print_types(p);
 	print_denied(p);
 	printf("grace:     %u seconds beyond TTL and last use\n", p->grace_sec);
 }

@@ -50,6 +50,7 @@ const struct flag run_flags[] = {
 	ALIAS("proxy-allow", FLAG_ALLOW_DOMAIN, -1, "allow-domain"),
 	PLAIN("deny-domain", 0, 1, FLAG_DENY_DOMAIN),
 	PLAIN("allow-address", 0, 1, FLAG_ALLOW_ADDRESS),
+	PLAIN("allow-private", 0, 1, FLAG_ALLOW_PRIVATE),
 	{ "network-profile", 0, 1, FLAG_SCALAR, KEY_NET_PROFILE, NULL },
 	PLAIN("allow-net", 0, 0, FLAG_ALLOW_NET),
 	{ "block-net", 0, 0, FLAG_TRUE, KEY_NET_BLOCK, NULL },
