@@ -216,7 +216,7 @@ RECORDS = {
 BROKEN = {
     MX: [b"\0\x0a\1a\0x", b"\0", b"\0\x0a\3a b\0"],
     TXT: [b"\5v=", b""],
-    SRV: [b"\0\1\0\2\1a\0"],
+    SRV: [b"\0\1\0\2\0\3\1a"],
     PTR: [b"\1a", b"\xc0\xff"],
     CAA: [b"\0\0issue", b"\0"],
 }
