@@ -65,6 +65,7 @@ static unsigned exhaust(void)
 		assert_true(wait >= last && wait <= RATION_WAIT_MAX_MS);
 		last = wait;
 		n += wait > 0;
+		assert_true(serial < 100000);
 	}
 }
 
