@@ -15,6 +15,7 @@ import lab
 from dns_helpers import (
     EDE_FILTERED, EDE_PROHIBITED, FAKE, NOERROR, NXDOMAIN, REFUSED, SERVFAIL,
     TYPES, Reply, ask_all, cage, pipeline, wire)
+from gate_helpers import Gate
 
 pytestmark = pytest.mark.usefixtures("egress")
 
@@ -183,6 +184,13 @@ class TestPrivateAddresses:
             assert opened.connect(address, port) is not None
         assert far.host() == [] and not far.wire(
             rf"> {address}\.(80|8000): Flags \[S\]")
+
+    def test_sets_of_the_gate(self, guarded, opened):
+        """After all of that."""
+        for box, given in (guarded, [GOOD4]), (opened, PRIVATE):
+            with Gate(box) as gate:
+                assert {*gate.elements("addr4"), *gate.elements("addr6")} \
+                    == set(given)
 
     def test_summary(self, guarded):
         err = guarded.finish()
