@@ -13,6 +13,7 @@
 
 #define RECORDS_MAX	  512
 #define AUTHORITY_MAX	  64
+#define ADDITIONAL_MAX	  64
 #define NEG_TTL_UNSET_SEC 5 /* a denial without SOA */
 
 #define FLAG_QR	    0x8000
@@ -96,7 +97,8 @@ static bool get_rr(struct wire_reader *r, struct rr *rr)
 	rr->type = wire_get_u16(r);
 	rr->class = wire_get_u16(r);
 	rr->ttl_sec = wire_get_u32(r);
-	if (rr->ttl_sec > INT32_MAX) /* RFC 2181 8 */
+	if (rr->ttl_sec > INT32_MAX &&
+	    rr->type != DNS_TYPE_OPT) /* RFC 2181 8 */
 		rr->ttl_sec = 0;
 	rr->len = wire_get_u16(r);
 	rr->rdata = r->pos;
@@ -269,18 +271,36 @@ static int follow(const struct section *answers, const struct wire_name *asked,
 	}
 }
 
-/* Steps over the answer section; false if it is malformed. */
-static bool find_authority(const struct section *answers,
-			   struct section *authority)
+/* Steps over a section to the next; false if it is malformed. */
+static bool find_next(const struct section *s, struct section *next)
 {
-	struct wire_reader r = reader_at(answers, answers->at);
+	struct wire_reader r = reader_at(s, s->at);
 	struct rr rr;
 
-	for (unsigned i = 0; i < answers->n; i++)
+	for (unsigned i = 0; i < s->n; i++)
 		if (!get_rr(&r, &rr))
 			return false;
-	authority->at = r.pos;
+	next->at = r.pos;
 	return true;
+}
+
+/* The upper bits of the RCODE say that it failed: RFC 6891 6.1.3. */
+static bool has_extended_error(const struct section *authority,
+			       struct section *additional)
+{
+	unsigned n =
+		additional->n < ADDITIONAL_MAX ? additional->n : ADDITIONAL_MAX;
+	struct wire_reader r;
+	struct rr rr;
+
+	if (n == 0 || authority->n > RECORDS_MAX ||
+	    !find_next(authority, additional))
+		return false;
+	r = reader_at(additional, additional->at);
+	while (n-- > 0 && get_rr(&r, &rr))
+		if (rr.type == DNS_TYPE_OPT && rr.ttl_sec >> 24 != 0)
+			return true;
+	return false;
 }
 
 int dns_parse_answer(const uint8_t *msg, size_t len, const char *name,
@@ -289,6 +309,7 @@ int dns_parse_answer(const uint8_t *msg, size_t len, const char *name,
 	struct wire_reader r = wire_reader(msg, len);
 	struct section answers = { .msg = msg, .len = len };
 	struct section authority = answers;
+	struct section additional = answers;
 	struct wire_name asked, echoed;
 	uint16_t flags, n_question;
 
@@ -297,7 +318,7 @@ int dns_parse_answer(const uint8_t *msg, size_t len, const char *name,
 	n_question = wire_get_u16(&r);
 	answers.n = wire_get_u16(&r);
 	authority.n = wire_get_u16(&r);
-	(void)wire_get_u16(&r);
+	additional.n = wire_get_u16(&r);
 	if (!(flags & FLAG_QR) || (flags & (FLAG_OPCODE | FLAG_TC)) ||
 	    n_question != 1 || !wire_name_from_text(name, &asked) ||
 	    !wire_get_name(&r, false, &echoed) ||
@@ -308,8 +329,10 @@ int dns_parse_answer(const uint8_t *msg, size_t len, const char *name,
 	if (answers.n > RECORDS_MAX) {
 		answers.n = RECORDS_MAX;
 		authority.n = 0;
+		additional.n = 0;
 	}
-	if (!find_authority(&answers, &authority))
+	if (!find_next(&answers, &authority) ||
+	    has_extended_error(&authority, &additional))
 		return -EBADMSG;
 
 	dns_chain_init(ret, type, DNS_TTL_MAX_SEC);

@@ -426,7 +426,7 @@ def answers(message, client, tcp):
     first = query.labels[0].decode("latin-1").lower().split("-")[0]
     try:
         given = BEHAVIOURS.get(first, plain)(query)
-    except (ValueError, IndexError):
+    except (ValueError, LookupError):
         given = plain(query)
     return [x if isinstance(x, tuple) else (0, x) for x in given]
 
