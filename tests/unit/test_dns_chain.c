@@ -299,6 +299,19 @@ static void test_much_rdata(void **state)
 	assert_int_equal(c.rdata_len, 4 * DNS_RECORDS_MAX);
 }
 
+static void test_extended_rcode(void **state)
+{
+	(void)state;
+	for (uint32_t rcode = 0; rcode < 256; rcode += 51) {
+		begin("www.example", 1);
+		m_a(&m, "www.example", 60, 1);
+		m_soa(&m, 60, 60);
+		m_rr(&m, M_ADDITIONAL, "x", 1, 60, "\1\2\3\4", 4);
+		m_rr(&m, M_ADDITIONAL, "", 41, rcode << 24 | 0x8000, "", 0);
+		assert_int_equal(parse("www.example"), rcode ? -EBADMSG : 0);
+	}
+}
+
 static void test_keep(void **state)
 {
 	static const uint8_t addr[3][16] = { { 1 }, { 2 }, { 3 } };
@@ -360,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_rdata),
 		cmocka_unit_test(test_much_rdata),
+		cmocka_unit_test(test_extended_rcode),
 		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_damaged),
 	};
