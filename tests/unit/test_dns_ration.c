@@ -24,6 +24,7 @@ static int setup(void **state)
 {
 	(void)state;
 	now_ms = 1000;
+	serial = 0;
 	return ration_new(&r);
 }
 
