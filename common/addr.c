@@ -14,7 +14,7 @@
 #define NEVER_METADATA "cloud metadata address"
 #define NEVER_LINK     "reserved for the sandbox's own link"
 
-struct never_range {
+struct range {
 	uint8_t family;
 	uint8_t prefix_len;
 	uint8_t bytes[16];
@@ -24,7 +24,7 @@ struct never_range {
 /* Single addresses first: their reason says more than that of the range.
  * The sandbox's own link uses 192.0.0.0/29 (RFC 7335) and 2001:2::/64 out of
  * the benchmarking range (RFC 5180). */
-static const struct never_range never[] = {
+static const struct range never[] = {
 	{ AF_INET, 32, { 169, 254, 169, 254 }, NEVER_METADATA },
 	{ AF_INET, 32, { 168, 63, 129, 16 }, NEVER_METADATA },	 /* Azure */
 	{ AF_INET, 32, { 100, 100, 100, 200 }, NEVER_METADATA }, /* Alibaba */
@@ -61,6 +61,20 @@ static const struct never_range never[] = {
 	{ AF_INET6, 32, { 0x20, 0x01, 0x00, 0x00 }, "Teredo address" },
 	{ AF_INET6, 64, { 0x01, 0x00 }, "discard-only address" },
 	{ AF_INET6, 48, { 0x20, 0x01, 0x00, 0x02 }, NEVER_LINK },
+};
+
+/* IANA's special-purpose registries: not globally reachable.  Without the
+ * blocks for documentation, at which nothing answers. */
+static const struct range private[] = {
+	{ AF_INET, 8, { 10 }, "private address" },
+	{ AF_INET, 12, { 172, 16 }, "private address" },
+	{ AF_INET, 16, { 192, 168 }, "private address" },
+	{ AF_INET, 10, { 100, 64 }, "carrier-grade NAT address" },
+	{ AF_INET, 24, { 192, 0, 0 }, "protocol assignment" },
+	{ AF_INET, 24, { 192, 88, 99 }, "6to4 relay address" },
+	{ AF_INET, 15, { 198, 18 }, "benchmarking address" },
+	{ AF_INET6, 7, { 0xfc }, "unique local address" },
+	{ AF_INET6, 16, { 0x5f, 0x00 }, "segment routing address" },
 };
 
 bool addr_parse(const char *text, struct addr *ret)
@@ -147,16 +161,40 @@ const char *addr_never(const struct addr *a)
 	return addr_never_network(a, (unsigned)(8 * addr_len(a)));
 }
 
-const char *addr_never_network(const struct addr *base, unsigned prefix_len)
+static const char *reason_in(const struct range *ranges, size_t n,
+			     const struct addr *base, unsigned prefix_len)
 {
-	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
-		const struct never_range *r = &never[i];
-
+	for (const struct range *r = ranges; r < ranges + n; r++)
 		if (r->family == base->family && r->prefix_len <= prefix_len &&
 		    same_prefix(base->bytes, r->bytes, r->prefix_len))
 			return r->reason;
-	}
 	return NULL;
+}
+
+/* RFC 5214 6.1: an interface identifier that ends in an IPv4 address. */
+static bool is_isatap(const struct addr *base, unsigned prefix_len)
+{
+	static const uint8_t ours[] = { 0x00, 0x00, 0x5e, 0xfe };
+	static const uint8_t global[] = { 0x02, 0x00, 0x5e, 0xfe };
+
+	return base->family == AF_INET6 && prefix_len >= 96 &&
+	       (memcmp(base->bytes + 8, ours, sizeof(ours)) == 0 ||
+		memcmp(base->bytes + 8, global, sizeof(global)) == 0);
+}
+
+const char *addr_never_network(const struct addr *base, unsigned prefix_len)
+{
+	const char *reason = reason_in(never, sizeof(never) / sizeof(never[0]),
+				       base, prefix_len);
+
+	return !reason && is_isatap(base, prefix_len) ? "ISATAP address"
+						      : reason;
+}
+
+const char *addr_private(const struct addr *a)
+{
+	return reason_in(private, sizeof(private) / sizeof(private[0]), a,
+			 (unsigned)(8 * addr_len(a)));
 }
 
 socklen_t addr_to_sockaddr(const struct addr *a, uint16_t port,

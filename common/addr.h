@@ -38,13 +38,17 @@ size_t addr_len(const struct addr *a);
 /* An address that is never a permitted destination, whatever names it:
  * unspecified and "this network", loopback, link-local, multicast, broadcast
  * and reserved, cloud metadata, and IPv6 forms that embed an IPv4 address
- * (mapped, compatible, NAT64, 6to4, Teredo, ISATAP is not detectable).
- * Private ranges (RFC 1918, RFC 4193, RFC 6598) are not among them.
+ * (mapped, compatible, NAT64, 6to4, Teredo, ISATAP).  Private ranges are not
+ * among them.
  * Returns a short reason ("loopback address") or NULL. */
 const char *addr_never(const struct addr *a);
 /* The same for a network that lies wholly inside one such range; NULL for a
  * wider one that only contains some of them. */
 const char *addr_never_network(const struct addr *base, unsigned prefix_len);
+/* An address that means something else in every network (RFC 1918, RFC 4193,
+ * RFC 6598, benchmarking ...): no stranger's name shall lead to it.  Returns a
+ * short reason ("private address") or NULL. */
+const char *addr_private(const struct addr *a);
 
 /* Returns the length of the filled sockaddr. */
 socklen_t addr_to_sockaddr(const struct addr *a, uint16_t port,

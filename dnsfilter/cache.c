@@ -9,7 +9,7 @@
 #include "common/htab.h"
 #include "dnsfilter/key.h"
 
-/* data: the name with its NUL, the hops, the addresses. */
+/* data: the name with its NUL, the hops, the addresses or other records. */
 struct entry {
 	struct htab_node node;
 	TAILQ_ENTRY(entry) link;
@@ -19,7 +19,9 @@ struct entry {
 	uint16_t hops_len;
 	uint8_t n_hops;
 	uint8_t n_addr;
+	uint8_t n_rdata;
 	uint16_t name_size;
+	uint16_t rdata_len;
 	uint16_t size; /* of data */
 	uint8_t data[];
 };
@@ -109,9 +111,12 @@ bool cache_find(struct cache *c, const char *name, uint16_t type,
 		.records = { .type = type,
 			     .n_hops = e->n_hops,
 			     .n_addr = e->n_addr,
+			     .n_rdata = e->n_rdata,
 			     .hops_len = e->hops_len,
+			     .rdata_len = e->rdata_len,
 			     .hops = e->data + e->name_size,
-			     .addr = e->data + e->name_size + e->hops_len },
+			     .addr = e->data + e->name_size + e->hops_len,
+			     .rdata = e->data + e->name_size + e->hops_len },
 	};
 	return true;
 }
@@ -122,8 +127,10 @@ void cache_put(struct cache *c, const char *name, uint64_t now_ms,
 	const struct dns_records *r = &answer->records;
 	struct name_key key = { .name = name, .type = r->type };
 	size_t name_size = strlen(name) + 1;
-	size_t addr_size = r->n_addr * dns_addr_width(r->type);
-	size_t size = name_size + r->hops_len + addr_size;
+	bool is_address = dns_type_is_address(r->type);
+	size_t last_size =
+		is_address ? r->n_addr * dns_addr_width(r->type) : r->rdata_len;
+	size_t size = name_size + r->hops_len + last_size;
 	struct entry *e = find(c, &key);
 
 	if (e)
@@ -140,14 +147,17 @@ void cache_put(struct cache *c, const char *name, uint64_t now_ms,
 		.hops_len = r->hops_len,
 		.n_hops = r->n_hops,
 		.n_addr = r->n_addr,
+		.n_rdata = r->n_rdata,
 		.name_size = (uint16_t)name_size,
+		.rdata_len = r->rdata_len,
 		.size = (uint16_t)size,
 	};
 	memcpy(e->data, name, name_size);
 	if (r->hops_len > 0)
 		memcpy(e->data + name_size, r->hops, r->hops_len);
-	if (addr_size > 0)
-		memcpy(e->data + name_size + r->hops_len, r->addr, addr_size);
+	if (last_size > 0)
+		memcpy(e->data + name_size + r->hops_len,
+		       is_address ? r->addr : r->rdata, last_size);
 	if (htab_insert(&c->table, &e->node, name_key_hash(&c->table, &key)) <
 	    0) {
 		free(e);

@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "dnsfilter/rdata.h"
 #include "profiles/hostname.h"
 
 #define RECORDS_MAX	  512
 #define AUTHORITY_MAX	  64
+#define ADDITIONAL_MAX	  64
 #define NEG_TTL_UNSET_SEC 5 /* a denial without SOA */
 
 #define FLAG_QR	    0x8000
@@ -79,9 +81,12 @@ struct dns_records dns_chain_records(const struct dns_chain *c)
 		.type = c->type,
 		.n_hops = c->n_hops,
 		.n_addr = c->n_addr,
+		.n_rdata = c->n_rdata,
 		.hops_len = c->hops_len,
+		.rdata_len = c->rdata_len,
 		.hops = c->hops,
 		.addr = c->addr,
+		.rdata = c->rdata,
 	};
 }
 
@@ -92,7 +97,8 @@ static bool get_rr(struct wire_reader *r, struct rr *rr)
 	rr->type = wire_get_u16(r);
 	rr->class = wire_get_u16(r);
 	rr->ttl_sec = wire_get_u32(r);
-	if (rr->ttl_sec > INT32_MAX) /* RFC 2181 8 */
+	if (rr->ttl_sec > INT32_MAX &&
+	    rr->type != DNS_TYPE_OPT) /* RFC 2181 8 */
 		rr->ttl_sec = 0;
 	rr->len = wire_get_u16(r);
 	rr->rdata = r->pos;
@@ -177,11 +183,46 @@ static int add_hop(struct dns_chain *c, const struct section *answers,
 
 static void lower_ttl(struct dns_chain *c, uint32_t ttl_sec)
 {
+	if (ttl_sec < DNS_TTL_MIN_SEC)
+		ttl_sec = DNS_TTL_MIN_SEC;
 	if (ttl_sec < c->ttl_sec)
 		c->ttl_sec = ttl_sec;
 }
 
-/* One pass: takes the addresses that owner has.  ret_alias->len is 0 if it has
+/* Leaves out what is beyond the room. */
+static int add_record(struct dns_chain *c, const struct section *answers,
+		      const struct rr *rr)
+{
+	struct wire_reader r = reader_at(answers, rr->rdata);
+	struct wire_writer w = wire_writer(c->rdata + c->rdata_len,
+					   sizeof(c->rdata) - c->rdata_len);
+
+	wire_put_u16(&w, 0);
+	if (!rdata_rewrite(&r, rr->len, c->type, &w))
+		return -EBADMSG;
+	if (w.full || c->n_rdata == DNS_RECORDS_MAX)
+		return 0;
+	wire_set_u16(&w, 0, (uint16_t)(w.len - 2));
+	c->rdata_len = (uint16_t)(c->rdata_len + w.len);
+	c->n_rdata++;
+	return 0;
+}
+
+static int add_address(struct dns_chain *c, const struct section *answers,
+		       const struct rr *rr)
+{
+	if (rr->len != dns_addr_width(c->type))
+		return -EBADMSG;
+	dns_chain_add(c, answers->msg + rr->rdata);
+	return 0;
+}
+
+static bool has_data(const struct dns_chain *c)
+{
+	return c->n_addr > 0 || c->n_rdata > 0;
+}
+
+/* One pass: takes the records that owner has.  ret_alias->len is 0 if it has
  * no alias. */
 static int scan_owner(const struct section *answers,
 		      const struct wire_name *owner, struct dns_chain *c,
@@ -190,6 +231,7 @@ static int scan_owner(const struct section *answers,
 	struct wire_reader r = reader_at(answers, answers->at);
 	unsigned n = answers->n;
 	struct rr rr;
+	int rc;
 
 	ret_alias->len = 0;
 	while (n-- > 0) {
@@ -202,10 +244,11 @@ static int scan_owner(const struct section *answers,
 			*ret_alias = rr;
 		if (rr.type != c->type)
 			continue;
-		if (rr.len != dns_addr_width(c->type))
-			return -EBADMSG;
 		lower_ttl(c, rr.ttl_sec);
-		dns_chain_add(c, answers->msg + rr.rdata);
+		rc = dns_type_is_address(c->type) ? add_address(c, answers, &rr)
+						  : add_record(c, answers, &rr);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }
@@ -219,7 +262,7 @@ static int follow(const struct section *answers, const struct wire_name *asked,
 		struct rr alias;
 		int rc = scan_owner(answers, &owner, c, &alias);
 
-		if (rc < 0 || c->n_addr > 0 || alias.len == 0)
+		if (rc < 0 || has_data(c) || alias.len == 0)
 			return rc;
 		lower_ttl(c, alias.ttl_sec);
 		rc = add_hop(c, answers, &alias, asked, &owner);
@@ -228,18 +271,36 @@ static int follow(const struct section *answers, const struct wire_name *asked,
 	}
 }
 
-/* Steps over the answer section; false if it is malformed. */
-static bool find_authority(const struct section *answers,
-			   struct section *authority)
+/* Steps over a section to the next; false if it is malformed. */
+static bool find_next(const struct section *s, struct section *next)
 {
-	struct wire_reader r = reader_at(answers, answers->at);
+	struct wire_reader r = reader_at(s, s->at);
 	struct rr rr;
 
-	for (unsigned i = 0; i < answers->n; i++)
+	for (unsigned i = 0; i < s->n; i++)
 		if (!get_rr(&r, &rr))
 			return false;
-	authority->at = r.pos;
+	next->at = r.pos;
 	return true;
+}
+
+/* The upper bits of the RCODE say that it failed: RFC 6891 6.1.3. */
+static bool has_extended_error(const struct section *authority,
+			       struct section *additional)
+{
+	unsigned n =
+		additional->n < ADDITIONAL_MAX ? additional->n : ADDITIONAL_MAX;
+	struct wire_reader r;
+	struct rr rr;
+
+	if (n == 0 || authority->n > RECORDS_MAX ||
+	    !find_next(authority, additional))
+		return false;
+	r = reader_at(additional, additional->at);
+	while (n-- > 0 && get_rr(&r, &rr))
+		if (rr.type == DNS_TYPE_OPT && rr.ttl_sec >> 24 != 0)
+			return true;
+	return false;
 }
 
 int dns_parse_answer(const uint8_t *msg, size_t len, const char *name,
@@ -248,6 +309,7 @@ int dns_parse_answer(const uint8_t *msg, size_t len, const char *name,
 	struct wire_reader r = wire_reader(msg, len);
 	struct section answers = { .msg = msg, .len = len };
 	struct section authority = answers;
+	struct section additional = answers;
 	struct wire_name asked, echoed;
 	uint16_t flags, n_question;
 
@@ -256,7 +318,7 @@ int dns_parse_answer(const uint8_t *msg, size_t len, const char *name,
 	n_question = wire_get_u16(&r);
 	answers.n = wire_get_u16(&r);
 	authority.n = wire_get_u16(&r);
-	(void)wire_get_u16(&r);
+	additional.n = wire_get_u16(&r);
 	if (!(flags & FLAG_QR) || (flags & (FLAG_OPCODE | FLAG_TC)) ||
 	    n_question != 1 || !wire_name_from_text(name, &asked) ||
 	    !wire_get_name(&r, false, &echoed) ||
@@ -267,8 +329,10 @@ int dns_parse_answer(const uint8_t *msg, size_t len, const char *name,
 	if (answers.n > RECORDS_MAX) {
 		answers.n = RECORDS_MAX;
 		authority.n = 0;
+		additional.n = 0;
 	}
-	if (!find_authority(&answers, &authority))
+	if (!find_next(&answers, &authority) ||
+	    has_extended_error(&authority, &additional))
 		return -EBADMSG;
 
 	dns_chain_init(ret, type, DNS_TTL_MAX_SEC);
@@ -276,7 +340,7 @@ int dns_parse_answer(const uint8_t *msg, size_t len, const char *name,
 	if (ret->rcode == DNS_RCODE_NOERROR) {
 		int rc = follow(&answers, &asked, ret);
 
-		if (rc < 0 || ret->n_addr > 0)
+		if (rc < 0 || has_data(ret))
 			return rc;
 	} else if (ret->rcode != DNS_RCODE_NXDOMAIN) {
 		return -EBADMSG;

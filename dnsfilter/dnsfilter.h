@@ -51,8 +51,9 @@ enum dns_verdict {
 	DNS_VERDICT_DENY,	     /* name not on the allowlist */
 	DNS_VERDICT_REFUSED_ADDRESS, /* allowed, but every address was refused
 				      */
-	DNS_VERDICT_FAILED, /* allowed, but upstream or admission failed */
-	DNS_VERDICT_EMPTY,  /* allowed name: NXDOMAIN or no data */
+	DNS_VERDICT_FAILED,  /* allowed, but upstream or admission failed */
+	DNS_VERDICT_EMPTY,   /* allowed name: NXDOMAIN or no data */
+	DNS_VERDICT_LIMITED, /* too many names of that rule: the first one */
 	DNS_VERDICT__COUNT,
 };
 

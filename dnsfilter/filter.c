@@ -185,7 +185,7 @@ static size_t answer_overload(struct filter *f, const struct query *qy,
 static size_t answer_cached(struct filter *f, const struct query *qy,
 			    const struct cache_answer *c, uint8_t *answer)
 {
-	bool empty = c->records.n_addr == 0;
+	bool empty = dns_records_empty(&c->records);
 	struct dns_reply r = { .rcode = c->rcode,
 			       .ttl_sec = c->ttl_sec,
 			       .soa = empty,

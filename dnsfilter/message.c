@@ -128,6 +128,7 @@ static uint16_t put_records(struct wire_writer *w, const struct dns_records *s,
 {
 	size_t width = dns_addr_width(s->type);
 	const uint8_t *hop = s->hops;
+	const uint8_t *rdata = s->rdata;
 	uint16_t owner = POINTER | DNS_HEADER_LEN;
 
 	for (unsigned i = 0; i < s->n_hops; i++) {
@@ -139,7 +140,13 @@ static uint16_t put_records(struct wire_writer *w, const struct dns_records *s,
 	}
 	for (unsigned i = 0; i < s->n_addr; i++)
 		put_rr(w, owner, s->type, ttl_sec, s->addr + i * width, width);
-	return (uint16_t)(s->n_hops + s->n_addr);
+	for (unsigned i = 0; i < s->n_rdata; i++) {
+		size_t len = (size_t)rdata[0] << 8 | rdata[1];
+
+		put_rr(w, owner, s->type, ttl_sec, rdata + 2, len);
+		rdata += 2 + len;
+	}
+	return (uint16_t)(s->n_hops + s->n_addr + s->n_rdata);
 }
 
 /* The root's name stands for a server and a mailbox that do not exist. */

@@ -16,19 +16,25 @@
 #define DNS_HEADER_LEN 12
 #define DNS_UDP_MIN    512
 #define DNS_UDP_MAX    1232 /* no fragments on any usual path */
-/* The largest answer that dns_build_reply() makes: eight aliases, 64 IPv6
- * addresses and the fixed parts take less than 4600 bytes. */
-#define DNS_ANSWER_MAX	 5120
+/* The largest answer that dns_build_reply() makes: eight aliases, 64 records
+ * with DNS_RDATA_MAX bytes and the fixed parts take less than 7700 bytes. */
+#define DNS_ANSWER_MAX	 8192
+#define DNS_RDATA_MAX	 4096
 #define DNS_EDE_TEXT_MAX 320
 
 enum dns_type {
 	DNS_TYPE_A = 1,
 	DNS_TYPE_CNAME = 5,
 	DNS_TYPE_SOA = 6,
+	DNS_TYPE_PTR = 12,
+	DNS_TYPE_MX = 15,
+	DNS_TYPE_TXT = 16,
 	DNS_TYPE_AAAA = 28,
+	DNS_TYPE_SRV = 33,
 	DNS_TYPE_OPT = 41,
 	DNS_TYPE_IXFR = 251,
 	DNS_TYPE_AXFR = 252,
+	DNS_TYPE_CAA = 257,
 };
 
 #define DNS_CLASS_IN 1
@@ -49,6 +55,7 @@ enum dns_ede {
 	DNS_EDE_OTHER = 0,
 	DNS_EDE_BLOCKED = 15,
 	DNS_EDE_FILTERED = 17,
+	DNS_EDE_PROHIBITED = 18,
 	DNS_EDE_NOT_SUPPORTED = 21,
 	DNS_EDE_NO_REACHABLE_AUTHORITY = 22,
 	DNS_EDE_NETWORK_ERROR = 23,
@@ -72,15 +79,29 @@ struct dns_question {
  * reject it with; *ret is filled as far as dns_build_reply() needs. */
 int dns_parse_query(const uint8_t *msg, size_t len, struct dns_question *ret);
 
-/* Aliases and addresses in packed form; a view, borrowed. */
+/* Aliases, and addresses or other records, in packed form; a view, borrowed. */
 struct dns_records {
-	uint16_t type; /* DNS_TYPE_A or DNS_TYPE_AAAA */
+	uint16_t type;
 	uint8_t n_hops;
-	uint8_t n_addr;
+	uint8_t n_addr;	 /* DNS_TYPE_A and DNS_TYPE_AAAA only */
+	uint8_t n_rdata; /* other types only */
 	uint16_t hops_len;
-	const uint8_t *hops; /* n_hops wire names, one after the other */
-	const uint8_t *addr; /* n_addr times 4 or 16 bytes */
+	uint16_t rdata_len;   /* bytes in all */
+	const uint8_t *hops;  /* n_hops wire names, one after the other */
+	const uint8_t *addr;  /* n_addr times 4 or 16 bytes */
+	const uint8_t *rdata; /* n_rdata times a length of two bytes (in
+				 network order) and that many */
 };
+
+static inline bool dns_records_empty(const struct dns_records *s)
+{
+	return s->n_addr == 0 && s->n_rdata == 0;
+}
+
+static inline bool dns_type_is_address(uint16_t type)
+{
+	return type == DNS_TYPE_A || type == DNS_TYPE_AAAA;
+}
 
 /* 4 or 16. */
 size_t dns_addr_width(uint16_t type);

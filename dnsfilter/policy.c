@@ -23,7 +23,7 @@ static bool is_localhost(const char *name)
 enum policy dns_policy_decide(const struct allowlist *al, const char *name,
 			      uint16_t type, uint16_t class)
 {
-	bool is_address = type == DNS_TYPE_A || type == DNS_TYPE_AAAA;
+	bool is_address = dns_type_is_address(type);
 	struct allow_ports ports;
 
 	if (class != DNS_CLASS_IN || type == DNS_TYPE_AXFR ||
@@ -35,5 +35,7 @@ enum policy dns_policy_decide(const struct allowlist *al, const char *name,
 	    hostname_looks_like_address(name) ||
 	    !allowlist_match(al, name, &ports))
 		return POLICY_DENY;
-	return is_address ? POLICY_RESOLVE : POLICY_NO_DATA;
+	return is_address || allowlist_has_record_type(al, type)
+		       ? POLICY_RESOLVE
+		       : POLICY_NO_DATA;
 }

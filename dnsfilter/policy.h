@@ -8,7 +8,8 @@
 #include "profiles/allowlist.h"
 
 enum policy {
-	POLICY_RESOLVE,	  /* addresses of an allowed name */
+	POLICY_RESOLVE,	  /* addresses of an allowed name, or records that
+			   * the profile says */
 	POLICY_NO_DATA,	  /* another type: nothing, without asking upstream */
 	POLICY_LOCALHOST, /* RFC 6761 6.3 */
 	POLICY_DENY,	  /* no host name, or not on the allowlist */

@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include "common/htab.h"
+#include "common/loop.h"
 #include "dnsfilter/chain.h"
 #include "dnsfilter/client.h"
 
@@ -27,7 +28,8 @@ struct question {
 	uint64_t id; /* unique; low bits are the slot */
 	void *owner; /* of the table's user */
 	uint16_t type;
-	bool admitting; /* chain is with the monitor */
+	bool admitting;		 /* chain is with the monitor */
+	struct loop_timer timer; /* until it may go upstream */
 	unsigned n_waiters;
 	STAILQ_HEAD(waiter_list, waiter) waiters;
 	char name[HOSTNAME_BUF];

@@ -3,11 +3,13 @@
 #include "dnsfilter/resolve.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dnsfilter/hosts.h"
 #include "dnsfilter/question.h"
+#include "dnsfilter/ration.h"
 #include "dnsfilter/report.h"
 #include "dnsfilter/server.h"
 #include "dnsfilter/upstream.h"
@@ -19,9 +21,11 @@ struct resolver {
 	struct loop *loop;
 	struct dns_channel *channel;
 	struct cache *cache;
+	const struct allowlist *allowlist;
 	bool log_all;
 	struct upstream *upstream;
 	struct hosts *hosts;
+	struct ration *ration;
 	struct questions questions;
 	uint8_t answer[DNS_ANSWER_MAX];
 };
@@ -67,7 +71,7 @@ static void finish_answer(struct resolver *r, struct question *q)
 	struct cache_answer keep = { .rcode = q->chain.rcode,
 				     .ttl_sec = q->chain.ttl_sec,
 				     .records = dns_chain_records(&q->chain) };
-	bool empty = keep.records.n_addr == 0;
+	bool empty = dns_records_empty(&keep.records);
 	struct dns_reply reply = { .rcode = keep.rcode,
 				   .ttl_sec = keep.ttl_sec,
 				   .soa = empty,
@@ -87,21 +91,43 @@ static void finish_answer(struct resolver *r, struct question *q)
 	finish(r, q, &reply);
 }
 
-static void finish_filtered(struct resolver *r, struct question *q)
+/* private: an option would have let one of them pass. */
+static void finish_filtered(struct resolver *r, struct question *q,
+			    bool private)
 {
-	struct dns_reply reply = { .ttl_sec = FILTERED_TTL_SEC,
-				   .soa = true,
-				   .ede = DNS_EDE_FILTERED,
-				   .ede_text =
-					   "egress-run: the name has only "
-					   "addresses that are never allowed" };
+	struct dns_reply reply = {
+		.ttl_sec = FILTERED_TTL_SEC,
+		.soa = true,
+		.ede = DNS_EDE_FILTERED,
+		.ede_text = private ? "egress-run: the name has only "
+				      "private addresses; "
+				      "--allow-private lets it"
+				    : "egress-run: the name has only "
+				      "addresses that are never "
+				      "allowed"
+	};
 
 	finish(r, q, &reply);
+}
+
+/* True if one is refused for nothing but being private. */
+static bool has_private(const struct resolver *r, const struct question *q)
+{
+	for (unsigned i = 0; i < q->chain.n_addr; i++) {
+		struct addr a = dns_chain_addr(&q->chain, i);
+
+		if (!addr_never(&a) &&
+		    !allowlist_denies_address(r->allowlist, &a, 0) &&
+		    !allowlist_may_resolve(r->allowlist, q->name, &a))
+			return true;
+	}
+	return false;
 }
 
 bool resolver_admitted(struct resolver *r, const struct dns_msg_admitted *m)
 {
 	struct question *q = question_by_id(&r->questions, m->id);
+	bool private;
 	uint64_t all;
 
 	if (!q || !q->admitting)
@@ -126,9 +152,10 @@ bool resolver_admitted(struct resolver *r, const struct dns_msg_admitted *m)
 
 		dns_report(r->channel, r->log_all, &d);
 	}
+	private = m->forbidden && has_private(r, q);
 	dns_chain_keep(&q->chain, m->granted & ~m->forbidden);
 	if (q->chain.n_addr == 0 && m->forbidden) {
-		finish_filtered(r, q);
+		finish_filtered(r, q, private);
 		return true;
 	}
 	if (q->chain.n_addr == 0) {
@@ -178,19 +205,75 @@ static void on_upstream(void *arg, const struct dns_chain *answer,
 	use_chain(r, q);
 }
 
-static void look_up(struct resolver *r, struct question *q)
+static void ask_upstream(void *arg)
 {
-	int rc;
+	struct question *q = arg;
+	struct resolver *r = q->owner;
 
-	q->owner = r;
-	if (hosts_find(r->hosts, q->name, q->type, &q->chain)) {
-		use_chain(r, q);
-		return;
-	}
-	rc = upstream_ask(r->upstream, q->name, q->type, on_upstream, q);
-	if (rc < 0)
+	if (upstream_ask(r->upstream, q->name, q->type, on_upstream, q) < 0)
 		finish_failed(r, q, DNS_EDE_NETWORK_ERROR,
 			      "egress-run: no resolver can be asked now");
+}
+
+static void finish_limited(struct resolver *r, struct question *q,
+			   const char *rule)
+{
+	char text[DNS_EDE_TEXT_MAX];
+	struct dns_reply reply = { .rcode = DNS_RCODE_REFUSED,
+				   .ede = DNS_EDE_PROHIBITED,
+				   .ede_text = text };
+
+	(void)snprintf(text, sizeof(text),
+		       "egress-run: too many new names under %s; wait some "
+		       "seconds",
+		       rule);
+	finish(r, q, &reply);
+}
+
+/* Once for each time that the ration runs out: a client may ask on for ever. */
+static void report_limited(struct resolver *r, const struct question *q)
+{
+	struct decision d = { .verdict = DNS_VERDICT_LIMITED,
+			      .type = q->type,
+			      .name = q->name,
+			      .count = 1 };
+
+	dns_report(r->channel, r->log_all, &d);
+	dns_channel_flush(r->channel);
+}
+
+/* Upstream, when the ration of the rule that allows the name permits it. */
+static void ask_in_time(struct resolver *r, struct question *q)
+{
+	struct allow_ports ports;
+	bool report;
+	int wait_ms;
+
+	if (!allowlist_match(r->allowlist, q->name, &ports))
+		ports.rule = "";
+	wait_ms = ration_take(r->ration, ports.rule, q->name,
+			      loop_now_ms(r->loop), &report);
+	if (report)
+		report_limited(r, q);
+	if (wait_ms == 0) {
+		ask_upstream(q);
+		return;
+	}
+	q->timer.fn = ask_upstream;
+	q->timer.arg = q;
+	if (wait_ms < 0 ||
+	    loop_timer_arm(r->loop, &q->timer, (uint64_t)wait_ms) < 0)
+		finish_limited(r, q, ports.rule);
+}
+
+static void look_up(struct resolver *r, struct question *q)
+{
+	q->owner = r;
+	if (dns_type_is_address(q->type) &&
+	    hosts_find(r->hosts, q->name, q->type, &q->chain))
+		use_chain(r, q);
+	else
+		ask_in_time(r, q);
 }
 
 int resolver_ask(struct resolver *r, const char *name,
@@ -230,10 +313,13 @@ int resolver_new(struct resolver **ret, struct loop *l,
 	r->loop = l;
 	r->channel = channel;
 	r->cache = cache;
+	r->allowlist = config->allowlist;
 	r->log_all = config->log_all;
 	rc = questions_init(&r->questions);
 	if (rc == 0)
 		rc = hosts_new(&r->hosts, config->hosts, config->allowlist);
+	if (rc == 0)
+		rc = ration_new(&r->ration);
 	if (rc == 0)
 		rc = upstream_new(&r->upstream, l, config->resolv_conf,
 				  QUESTIONS_MAX);
@@ -255,6 +341,7 @@ void resolver_free(struct resolver *r)
 	upstream_free(r->upstream);
 	while ((q = question_any(&r->questions))) {
 		question_detach(&r->questions, q);
+		loop_timer_stop(r->loop, &q->timer);
 		while ((w = question_pop_waiter(&r->questions, q))) {
 			server_forget(&w->client);
 			free(w);
@@ -263,5 +350,6 @@ void resolver_free(struct resolver *r)
 	}
 	questions_done(&r->questions);
 	hosts_free(r->hosts);
+	ration_free(r->ration);
 	free(r);
 }

@@ -309,7 +309,9 @@ int admissions_stage(struct admissions *a, const struct dns_msg_admit *request,
 		enum route_kind kind;
 
 		if (addr_never(addr) ||
-		    allowlist_denies_address(a->cfg.allowlist, addr, 0)) {
+		    allowlist_denies_address(a->cfg.allowlist, addr, 0) ||
+		    !allowlist_may_resolve(a->cfg.allowlist, request->name,
+					   addr)) {
 			reply->forbidden |= 1ULL << i;
 			continue;
 		}

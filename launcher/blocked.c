@@ -136,14 +136,28 @@ void blocked_answer(struct blocked *b, const char *name, const struct addr *a,
 {
 	char text[ADDR_TEXT_MAX];
 	char what[TEXT_MAX];
+	char remedy[TEXT_MAX] = "never allowed";
 	const char *reason = addr_never(a);
 
-	if (!reason)
-		reason = denial_of(b, a, 0) ? "a denied address"
-					    : "an address of this host";
+	if (!reason && denial_of(b, a, 0))
+		reason = "a denied address";
+	if (!reason && b->allow && !allowlist_may_resolve(b->allow, name, a)) {
+		reason = addr_private(a);
+		(void)snprintf(remedy, sizeof(remedy),
+			       "allow with --allow-private %s", name);
+	}
 	(void)snprintf(what, sizeof(what), "%s -> %s (%s)", name,
-		       addr_format(a, text), reason);
-	add(b, what, "look-up", "never allowed", count);
+		       addr_format(a, text),
+		       reason ? reason : "an address of this host");
+	add(b, what, "look-up", remedy, count);
+}
+
+void blocked_limited(struct blocked *b, const char *rule, uint64_t count)
+{
+	char what[TEXT_MAX];
+
+	(void)snprintf(what, sizeof(what), "too many new names under %s", rule);
+	add(b, what, "time", "slowed down, as they can carry data out", count);
 }
 
 void blocked_address(struct blocked *b, const char *protocol,

@@ -22,6 +22,8 @@ void blocked_name(struct blocked *b, const char *name, bool is_host,
 /* An allowed name whose address is never admitted. */
 void blocked_answer(struct blocked *b, const char *name, const struct addr *a,
 		    uint64_t count);
+/* Names below that wildcard were asked so fast that they had to wait. */
+void blocked_limited(struct blocked *b, const char *rule, uint64_t count);
 /* Why an address was refused, as far as the caller knows. */
 enum blocked_reason {
 	BLOCKED_NOT_ALLOWED,

@@ -88,6 +88,15 @@ static void print_ports(const char *what, const struct ports *p)
 	printf("\n");
 }
 
+static void print_types(const struct prepared *p)
+{
+	const struct field *f = &p->loaded.effective->field[KEY_OWN_DNS_TYPES];
+
+	for (size_t i = 0; i < f->n; i++)
+		print_row("allow:", "records ", f->items[i].text,
+			  &f->items[i].from);
+}
+
 static void print_network(const struct prepared *p)
 {
 	const struct allowlist *al = p->net.allow;
@@ -103,6 +112,9 @@ static void print_network(const struct prepared *p)
 	for (size_t i = 0; i < allowlist_n_networks(al); i++)
 		print_row("allow:", "address ", allowlist_network(al, i)->text,
 			  NULL);
+	for (size_t i = 0; i < allowlist_n_private(al); i++)
+		print_row("allow:", "private ", allowlist_private(al, i), NULL);
+	print_types(p);
 	print_denied(p);
 	print_ports("of the host's loopback, reached from inside:",
 		    &p->net.open);

@@ -47,6 +47,7 @@ const struct flag run_flags[] = {
 	ALIAS("proxy-allow", FLAG_ALLOW_DOMAIN, -1, "allow-domain"),
 	PLAIN("deny-domain", 0, 1, FLAG_DENY_DOMAIN),
 	PLAIN("allow-address", 0, 1, FLAG_ALLOW_ADDRESS),
+	PLAIN("allow-private", 0, 1, FLAG_ALLOW_PRIVATE),
 	{ "network-profile", 0, 1, FLAG_SCALAR, KEY_NET_PROFILE, NULL },
 	{ "open-port", 0, 1, FLAG_PORTS, KEY_NET_OPEN_PORT, NULL },
 	ALIAS("allow-port", FLAG_PORTS, KEY_NET_OPEN_PORT, "open-port"),

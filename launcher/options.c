@@ -90,6 +90,8 @@ static int check_pattern(enum flag_id id, const char *text, struct err *e)
 		rc = allowlist_add_domain(scratch, text, e);
 	else if (rc == 0 && id == FLAG_DENY_DOMAIN)
 		rc = allowlist_add_denied(scratch, text, e);
+	else if (rc == 0 && id == FLAG_ALLOW_PRIVATE)
+		rc = allowlist_add_private(scratch, text, e);
 	else if (rc == 0)
 		rc = allowlist_add_address(scratch, text, e);
 	allowlist_free(scratch);
@@ -103,6 +105,7 @@ static int take_pattern(struct options *o, const struct flag *f,
 		[FLAG_ALLOW_DOMAIN] = KEY_NET_ALLOW_DOMAIN,
 		[FLAG_DENY_DOMAIN] = KEY_NET_DENY_DOMAIN,
 		[FLAG_ALLOW_ADDRESS] = KEY_OWN_ALLOW_ADDRESS,
+		[FLAG_ALLOW_PRIVATE] = KEY_OWN_ALLOW_PRIVATE,
 	};
 	int rc = check_pattern(f->id, text, e);
 

@@ -132,6 +132,7 @@ static void log_dns(struct report *r, const struct dns_msg_event *ev,
 		[DNS_VERDICT_REFUSED_ADDRESS] = "deny-address",
 		[DNS_VERDICT_FAILED] = "error",
 		[DNS_VERDICT_EMPTY] = "empty",
+		[DNS_VERDICT_LIMITED] = "limit",
 	};
 	struct json_line j;
 	char type[16];
@@ -177,6 +178,8 @@ void report_dns(struct report *r, const struct dns_msg_event *ev,
 	/* A rule with a refusal: a zone transfer of an allowed name. */
 	if (ev->verdict == DNS_VERDICT_DENY && !is_reverse(name))
 		blocked_name(r->blocked, name, ev->name[0] && !rule, ev->count);
+	if (ev->verdict == DNS_VERDICT_LIMITED && rule)
+		blocked_limited(r->blocked, rule, ev->count);
 	if (ev->verdict == DNS_VERDICT_REFUSED_ADDRESS && ev->n_addr > 0)
 		blocked_answer(r->blocked, name, &ev->addr[0], ev->count);
 }

@@ -35,8 +35,11 @@ struct netlist {
 struct allowlist {
 	struct nameset allowed;
 	struct nameset denied;
+	struct nameset private;
 	struct netlist open;
 	struct netlist shut;
+	unsigned record_types; /* bit i: record_types[i] */
+	struct netlist inside; /* private answers are fine there */
 };
 
 int allowlist_new(struct allowlist **ret, struct err *e)
@@ -49,6 +52,8 @@ int allowlist_new(struct allowlist **ret, struct err *e)
 	rc = nameset_init(&al->allowed);
 	if (rc == 0)
 		rc = nameset_init(&al->denied);
+	if (rc == 0)
+		rc = nameset_init(&al->private);
 	if (rc < 0) {
 		allowlist_free(al);
 		return err_errno(e, -rc, "allowlist: getrandom");
@@ -70,8 +75,10 @@ void allowlist_free(struct allowlist *al)
 		return;
 	nameset_done(&al->allowed);
 	nameset_done(&al->denied);
+	nameset_done(&al->private);
 	free_networks(&al->open);
 	free_networks(&al->shut);
+	free_networks(&al->inside);
 	free(al);
 }
 
@@ -205,12 +212,74 @@ int allowlist_add_profile_denied(struct allowlist *al, const char *text,
 	return add_denied(al, PATTERN_FOR_PROFILE_DENIAL, text, note, e);
 }
 
+int allowlist_add_private(struct allowlist *al, const char *text, struct err *e)
+{
+	struct allow_network n = { 0 };
+	struct pattern p = { 0 };
+	bool literal = pattern_is_address(text);
+	int rc = literal ? network_parse(text, &n, e)
+			 : pattern_parse(text, &p, e);
+	char quoted[QUOTED_MAX];
+
+	if (rc < 0)
+		return rc;
+	if (n.port == 0 && p.port == 0)
+		return literal ? add_network(&al->inside, &n, text, e)
+			       : add_name(&al->private, &p, text, e);
+	text_escape(text, strlen(text), quoted, sizeof(quoted));
+	return err_set(e, EINVAL,
+		       "'%s' has a port; which ports may be reached is said "
+		       "where the name is allowed; leave it out here",
+		       quoted);
+}
+
+/* RFC 1035, 2782, 8659.  None that carries addresses or keys: HTTPS and SVCB
+ * would hand out both behind the filter's back. */
+static const struct {
+	const char *word;
+	uint16_t type;
+} record_types[] = {
+	{ "CAA", 257 }, { "MX", 15 },  { "PTR", 12 },
+	{ "SRV", 33 },	{ "TXT", 16 },
+};
+
+#define N_RECORD_TYPES (sizeof(record_types) / sizeof(record_types[0]))
+
+int allowlist_add_record_type(struct allowlist *al, const char *word,
+			      struct err *e)
+{
+	char quoted[QUOTED_MAX];
+
+	for (size_t i = 0; i < N_RECORD_TYPES; i++) {
+		if (strcmp(record_types[i].word, word) != 0)
+			continue;
+		al->record_types |= 1u << i;
+		return 0;
+	}
+	text_escape(word, strlen(word), quoted, sizeof(quoted));
+	return err_set(e, EINVAL,
+		       "'%s' is no type of record that is looked up; write "
+		       "\"CAA\", \"MX\", \"PTR\", \"SRV\" or \"TXT\"; "
+		       "addresses need no entry",
+		       quoted);
+}
+
+bool allowlist_has_record_type(const struct allowlist *al, uint16_t type)
+{
+	for (size_t i = 0; i < N_RECORD_TYPES; i++)
+		if (record_types[i].type == type)
+			return al->record_types >> i & 1;
+	return false;
+}
+
 int allowlist_seal(struct allowlist *al, struct err *e)
 {
 	int rc = nameset_seal(&al->allowed);
 
 	if (rc == 0)
 		rc = nameset_seal(&al->denied);
+	if (rc == 0)
+		rc = nameset_seal(&al->private);
 	return rc < 0 ? err_errno(e, -rc, "allowlist") : 0;
 }
 
@@ -302,6 +371,18 @@ const struct allow_network *allowlist_match_address(const struct allowlist *al,
 	return find_network(&al->open, a, port);
 }
 
+bool allowlist_may_resolve(const struct allowlist *al, const char *name,
+			   const struct addr *a)
+{
+	struct name_match m;
+
+	if (!addr_private(a) || find_network(&al->inside, a, 0) ||
+	    find_network(&al->open, a, 0))
+		return true;
+	nameset_match(&al->private, name, &m);
+	return m.rule != NULL;
+}
+
 size_t allowlist_n_networks(const struct allowlist *al)
 {
 	return al->open.n;
@@ -332,4 +413,15 @@ const char *allowlist_denied(const struct allowlist *al, size_t i)
 {
 	return i < al->denied.n ? nameset_text(&al->denied, i)
 				: al->shut.list[i - al->denied.n].text;
+}
+
+size_t allowlist_n_private(const struct allowlist *al)
+{
+	return al->private.n + al->inside.n;
+}
+
+const char *allowlist_private(const struct allowlist *al, size_t i)
+{
+	return i < al->private.n ? nameset_text(&al->private, i)
+				 : al->inside.list[i - al->private.n].text;
 }

@@ -71,6 +71,18 @@ int allowlist_add_denied(struct allowlist *al, const char *text, struct err *e);
 int allowlist_add_profile_denied(struct allowlist *al, const char *text,
 				 struct err *note, struct err *e);
 
+/* A pattern without a port, or ADDRESS[/PREFIX]: answers with private addresses
+ * (addr_private()) are fine for these names, or within this network for every
+ * name.  Allows no name and no address by itself. */
+int allowlist_add_private(struct allowlist *al, const char *text,
+			  struct err *e);
+
+/* "TXT" ...: records of allowed names that are looked up besides addresses.
+ * -EINVAL with a message that lists them. */
+int allowlist_add_record_type(struct allowlist *al, const char *word,
+			      struct err *e);
+bool allowlist_has_record_type(const struct allowlist *al, uint16_t type);
+
 /* Nothing is added after this: makes look-ups in a long list faster. */
 int allowlist_seal(struct allowlist *al, struct err *e);
 
@@ -91,6 +103,12 @@ const struct allow_network *allowlist_denies_address(const struct allowlist *al,
 						     const struct addr *a,
 						     uint16_t port);
 
+/* False if name must not lead to a: it is private, and neither an entry of
+ * allowlist_add_private() nor a literal network without a port says that it
+ * may. */
+bool allowlist_may_resolve(const struct allowlist *al, const char *name,
+			   const struct addr *a);
+
 size_t allowlist_n_networks(const struct allowlist *al);
 const struct allow_network *allowlist_network(const struct allowlist *al,
 					      size_t i);
@@ -100,5 +118,8 @@ const char *allowlist_domain(const struct allowlist *al, size_t i);
 /* What is denied: names in canonical form, then addresses as given. */
 size_t allowlist_n_denied(const struct allowlist *al);
 const char *allowlist_denied(const struct allowlist *al, size_t i);
+/* What may be private, in the same order. */
+size_t allowlist_n_private(const struct allowlist *al);
+const char *allowlist_private(const struct allowlist *al, size_t i);
 
 #endif

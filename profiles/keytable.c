@@ -491,6 +491,12 @@ const struct key_spec key_table[KEY__COUNT] = {
 			   "ADDRESS[/PREFIX][:PORT]"),
 	[KEY_OWN_ALLOW_DOMAIN_FILE] = WORDS("egress_run.allow_domain_file",
 		.summary = "files of names that may be reached, one a line"),
+	[KEY_OWN_ALLOW_PRIVATE] = WORDS("egress_run.allow_private",
+		.summary = "allowed names, or networks, whose private "
+			   "addresses may be answered"),
+	[KEY_OWN_DNS_TYPES] = WORDS("egress_run.dns_types",
+		.summary = "records of allowed names besides addresses: "
+			   "CAA, MX, PTR, SRV, TXT"),
 	[KEY_OWN_GRACE] = {
 		.path = "egress_run.grace",
 		.type = TYPE_UINT,

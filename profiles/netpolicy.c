@@ -163,16 +163,19 @@ static int add_network_profile(struct compiler *c, struct err *e)
 	return rc;
 }
 
-static int add_addresses(struct compiler *c, struct err *e)
+/* The lists under egress_run that are read strictly wherever they stand. */
+static int add_own(struct compiler *c, enum profile_key key, const char *path,
+		   int (*add)(struct allowlist *al, const char *text,
+			      struct err *e),
+		   struct err *e)
 {
-	const struct field *f = &c->profile->field[KEY_OWN_ALLOW_ADDRESS];
+	const struct field *f = &c->profile->field[key];
 	struct err why;
 
 	for (size_t i = 0; i < f->n; i++)
-		if (allowlist_add_address(c->list, f->items[i].text, &why) < 0)
-			return netplace_error(c->arena, &f->items[i].from,
-					      "egress_run.allow_address", &why,
-					      e);
+		if (add(c->list, f->items[i].text, &why) < 0)
+			return netplace_error(c->arena, &f->items[i].from, path,
+					      &why, e);
 	return 0;
 }
 
@@ -265,7 +268,9 @@ static int add_listed(struct compiler *c, struct err *e)
 		rc = add_entries(c, &allowed,
 				 &c->profile->field[KEY_NET_ALLOW_DOMAIN], e);
 	if (rc == 0)
-		rc = add_addresses(c, e);
+		rc = add_own(c, KEY_OWN_ALLOW_ADDRESS,
+			     "egress_run.allow_address", allowlist_add_address,
+			     e);
 	if (rc == 0)
 		rc = add_files(c, e);
 	if (rc == 0)
@@ -357,6 +362,13 @@ int netpolicy_compile(const struct library *l, struct profile *p,
 		return rc;
 	c.list = ret->allow;
 	rc = add_entries(&c, &denied, &p->field[KEY_NET_DENY_DOMAIN], e);
+	if (rc == 0)
+		rc = add_own(&c, KEY_OWN_ALLOW_PRIVATE,
+			     "egress_run.allow_private", allowlist_add_private,
+			     e);
+	if (rc == 0)
+		rc = add_own(&c, KEY_OWN_DNS_TYPES, "egress_run.dns_types",
+			     allowlist_add_record_type, e);
 	if (rc == 0 && ret->kind == NETPOLICY_OPEN)
 		rc = add_everything(&c, e);
 	if (rc == 0 && ret->kind == NETPOLICY_LIST)

@@ -34,7 +34,7 @@ TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "NULL": 10, "PTR": 12, "MX": 15,
          "TYPE65280": 65280}
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = (
     0, 1, 2, 3, 4, 5, 16)
-EDE_BLOCKED, EDE_FILTERED = 15, 17
+EDE_BLOCKED, EDE_FILTERED, EDE_PROHIBITED = 15, 17, 18
 TRUNCATED = 0x0200
 OPT_EDE = 15
 
@@ -300,6 +300,19 @@ def cage(*patterns, user="root", options=(), env=None):
                     process.send_signal(signal.SIGCONT)
                 process.terminate()
                 process.wait(10)
+
+
+@contextlib.contextmanager
+def exact_names(*names):
+    """A sandbox that allows these names, each in full: as many as one likes,
+    and none of them rationed."""
+    with tempfile.TemporaryDirectory(dir=lab.LAB / "tmp") as path:
+        folder = pathlib.Path(path)
+        (folder / "names").write_text("".join(f"{x}\n" for x in names))
+        (folder / "p.json").write_text(
+            '{"egress_run": {"allow_domain_file": ["names"]}}')
+        with cage(options=["-q", "--profile", folder / "p.json"]) as box:
+            yield box
 
 
 def sent_to(far, *addresses, port=None):

@@ -387,9 +387,12 @@ def test_stale_answers_are_asked_again(far, etc):
         lab.wait_until(lambda: box.ask("ttl-1.hostile.test") and
                        len(far.fakedns()) > 1)
         far.mark()
-        for n in 1, 2, 3:  # a TTL of 0: every time
-            assert box.ask("ttl-0.hostile.test").ttl == 0
-            assert len(far.fakedns()) == n
+        # A TTL of 0 is a second, or a loop would ask upstream each time.
+        assert {box.ask("ttl-0.hostile.test").ttl <= 1
+                for _ in range(20)} == {True}
+        assert 1 <= len(far.fakedns()) <= 2
+        lab.wait_until(lambda: box.ask("ttl-0.hostile.test") and
+                       len(far.fakedns()) > 2)
 
 
 FRESH = """

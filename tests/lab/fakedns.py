@@ -17,11 +17,15 @@ import socket
 import struct
 import sys
 
-A, CNAME, TXT, AAAA = 1, 5, 16, 28
+A, CNAME, PTR, MX, TXT, AAAA, SRV, OPT, CAA = 1, 5, 12, 15, 16, 28, 33, 41, 257
 GOOD = {A: "198.51.100.10", AAAA: "2001:db8:1::10"}
 EVIL = {A: "203.0.113.10", AAAA: "2001:db8:bad::10"}
 SO_RCVBUFFORCE = 33  # missing from the socket module
 CLOSE = object()  # TCP: hang up without a word
+
+class OtherPort(bytes):
+    """A message that leaves from another port."""
+
 
 BEHAVIOURS = {}
 counts = {}
@@ -155,6 +159,83 @@ def spray(q):
     forged = [q.reply(q.addresses(EVIL), ident=(q.ident + n) % 65536)
               for n in range(1, 200)]
     return forged + [q.reply(q.addresses(GOOD))]
+
+
+@behaviour
+def wrongport(q):
+    """From another port than 53."""
+    return [OtherPort(q.reply(q.addresses(EVIL)))]
+
+
+@behaviour
+def wrongtype(q):
+    """The question of another type, and its answer."""
+    question = q.question[:-4] + struct.pack("!HH", TXT, 1)
+    return [q.reply(q.addresses(EVIL), question=question)]
+
+
+@behaviour
+def othertype(q):
+    """The right question, an answer of the other family."""
+    other = {A: AAAA, AAAA: A}.get(q.qtype, A)
+    data = ipaddress.ip_address(EVIL[other]).packed
+    return [q.reply([record(q.name, other, 60, data)])]
+
+
+@behaviour
+def opt(q):
+    """opt-N: N OPT records with odd sizes, flags and options."""
+    odd = record("", OPT, 0x00008000, b"\xfd\xe9\0\3abc" * 9, rclass=1)
+    return [q.reply(q.addresses(GOOD), additional=[odd] * int(q.args[0]))]
+
+
+@behaviour
+def optinanswer(q):
+    return [q.reply([record("", OPT, 0, b"")] + q.addresses(GOOD))]
+
+
+@behaviour
+def badvers(q):
+    """Extended RCODE 16, and an address all the same."""
+    return [q.reply(q.addresses(EVIL),
+                    additional=[record("", OPT, 1 << 24, b"")])]
+
+
+def target(name):
+    """A name for record data, compressed into the question."""
+    return wire(name)[:-1] + struct.pack("!H", 0xC00C)
+
+
+RECORDS = {
+    MX: [b"\0\x0a" + target("Mail"), b"\0\x14" + wire("mx.other.test")],
+    TXT: [b"\5v=one\3two", b"\1x"],
+    SRV: [struct.pack("!HHH", 1, 2, 443) + target("Srv")],
+    PTR: [wire("host.other.test")],
+    CAA: [b"\0\5issueca.other.test"],
+}
+BROKEN = {
+    MX: [b"\0\x0a\1a\0x", b"\0", b"\0\x0a\3a b\0"],
+    TXT: [b"\5v=", b""],
+    SRV: [b"\0\1\0\2\0\3\1a"],
+    PTR: [b"\1a", b"\xc0\xff"],
+    CAA: [b"\0\0issue", b"\0"],
+}
+
+
+@behaviour
+def records(q):
+    """MX, TXT, SRV, PTR and CAA; and one of another name."""
+    good = [record(q.name, q.qtype, 60, x) for x in RECORDS.get(q.qtype, [])]
+    stray = [record("evil.test", q.qtype, 60, x)
+             for x in RECORDS.get(q.qtype, [])]
+    return [q.reply(stray + good + stray)]
+
+
+@behaviour
+def broken(q):
+    """broken-N: the N-th malformed record of that type."""
+    data = BROKEN[q.qtype][int(q.args[0])]
+    return [q.reply([record(q.name, q.qtype, 60, data)])]
 
 
 @behaviour
@@ -345,7 +426,7 @@ def answers(message, client, tcp):
     first = query.labels[0].decode("latin-1").lower().split("-")[0]
     try:
         given = BEHAVIOURS.get(first, plain)(query)
-    except (ValueError, IndexError):
+    except (ValueError, LookupError):
         given = plain(query)
     return [x if isinstance(x, tuple) else (0, x) for x in given]
 
@@ -361,6 +442,11 @@ class Udp(asyncio.DatagramProtocol):
         for delay, message in answers(data, addr[0], False):
             if delay:
                 loop_.call_later(delay, self.transport.sendto, message, addr)
+            elif isinstance(message, OtherPort):
+                local = self.transport.get_extra_info("sockname")[0]
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                    sock.bind((local, 0))
+                    sock.sendto(message, addr)
             else:
                 self.transport.sendto(message, addr)
 

@@ -163,6 +163,13 @@ static inline void start(struct live *l, bool log_all)
 	put_file(l->hosts, "192.0.2.200 inhosts.example.org\n");
 	assert_int_equal(allowlist_new(&l->al, &e), 0);
 	assert_int_equal(allowlist_add_domain(l->al, "*.example.org", &e), 0);
+	/* In full, so that they are not rationed. */
+	for (unsigned i = 0; i < 512; i++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "n%u.example.org", i);
+		assert_int_equal(allowlist_add_domain(l->al, name, &e), 0);
+	}
 	assert_int_equal(ipc_pair(fds, &e), 0);
 	l->channel = fds[0];
 	l->upstream_udp[0] = bound(SOCK_DGRAM, "127.0.0.1", UPSTREAM_PORT);

@@ -176,6 +176,8 @@ static void test_never(void **state)
 		{ "fec0::", "site-local address" },
 		{ "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 		  "site-local address" },
+		{ "2001:db8::5efe:10.0.0.1", "ISATAP address" },
+		{ "2600::200:5efe:198.51.100.1", "ISATAP address" },
 		{ "ff00::", "multicast address" },
 		{ "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 		  "multicast address" },
@@ -208,8 +210,10 @@ static void test_usable(void **state)
 		"100:0:0:1::", "2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 		"2001:1::", "2001:1:ffff:ffff:ffff:ffff:ffff:ffff",
 		"2001:2:1::", "2001:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-		"2003::", "fd00:ec2::253", "fd00:ec2::255", "fd20:ce::253",
-		"fd20:ce::255", "fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		"2001:db8::100:5efe:a00:1", "2001:db8::5eff:a00:1",
+		"2001:db8:5efe::1", "2003::", "fd00:ec2::253", "fd00:ec2::255",
+		"fd20:ce::253", "fd20:ce::255",
+		"fe7f:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 		/* documentation and private ranges are for others to judge */
 		"192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1",
 		"10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1",
@@ -223,6 +227,61 @@ static void test_usable(void **state)
 
 		if (reason)
 			fail_msg("%s: %s", usable[i], reason);
+	}
+}
+
+static void test_private(void **state)
+{
+	/* first and last of each, then what is just outside */
+	static const char *const private[] = {
+		"10.0.0.0",    "10.255.255.255",
+		"172.16.0.0",  "172.31.255.255",
+		"192.168.0.0", "192.168.255.255",
+		"100.64.0.0",  "100.127.255.255",
+		"192.0.0.8",   "192.0.0.255",
+		"192.88.99.0", "192.88.99.255",
+		"198.18.0.0",  "198.19.255.255",
+		"fc00::",      "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		"5f00::",      "5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+	};
+	static const char *const public[] = {
+		"9.255.255.255",
+		"11.0.0.0",
+		"172.15.255.255",
+		"172.32.0.0",
+		"192.167.255.255",
+		"192.169.0.0",
+		"100.63.255.255",
+		"100.128.0.0",
+		"192.0.1.0",
+		"192.88.98.255",
+		"192.88.100.0",
+		"198.17.255.255",
+		"198.20.0.0",
+		"fbff::1",
+		"fe00::",
+		"5eff::",
+		"5f01::",
+		"2606:4700::1111",
+		/* nothing answers there, and it is the lab's internet */
+		"192.0.2.1",
+		"198.51.100.1",
+		"203.0.113.1",
+		"2001:db8::1",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N(private); i++) {
+		struct addr a = parse(private[i]);
+
+		if (!addr_private(&a))
+			fail_msg("%s is private", private[i]);
+	}
+	for (size_t i = 0; i < N(public); i++) {
+		struct addr a = parse(public[i]);
+
+		if (addr_private(&a))
+			fail_msg("%s: %s", public[i], addr_private(&a));
 	}
 }
 
@@ -304,6 +363,7 @@ int main(void)
 		cmocka_unit_test(test_never),
 		cmocka_unit_test(test_usable),
 		cmocka_unit_test(test_never_network),
+		cmocka_unit_test(test_private),
 		cmocka_unit_test(test_sockaddr),
 	};
 

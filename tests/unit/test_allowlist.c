@@ -373,10 +373,114 @@ static void test_million(void **state)
 	assert_null(rule_for(*state, "h1000000.example.test"));
 }
 
+/* What is added; may name resolve to that address? */
+static void check_private(const char *entry, bool literal, const char *name,
+			  const char *address, bool expected)
+{
+	struct allowlist *al;
+	struct addr a;
+	struct err e;
+
+	assert_true(addr_parse(address, &a));
+	assert_int_equal(allowlist_new(&al, &e), 0);
+	if (entry)
+		assert_int_equal(
+			(literal ? allowlist_add_address
+				 : allowlist_add_private)(al, entry, &e),
+			0);
+	assert_int_equal(allowlist_seal(al, &e), 0);
+	if (allowlist_may_resolve(al, name, &a) != expected)
+		fail_msg("%s: %s -> %s", entry ? entry : "(nothing)", name,
+			 address);
+	allowlist_free(al);
+}
+
+static void test_private(void **state)
+{
+	static const struct {
+		const char *entry;
+		const char *name;
+		const char *address;
+		bool literal;
+		bool expected;
+	} cases[] = {
+		{ NULL, "a.test", "10.0.0.1", false, false },
+		{ NULL, "a.test", "fd00::1", false, false },
+		{ NULL, "a.test", "192.0.2.1", false, true },
+		{ "a.test", "a.test", "10.0.0.1", false, true },
+		{ "a.test", "b.a.test", "10.0.0.1", false, false },
+		{ "*.a.test", "b.a.test", "fd00::1", false, true },
+		{ "*.a.test", "a.test", "10.0.0.1", false, false },
+		{ "*", "a.test", "100.64.0.1", false, true },
+		{ "10.0.0.0/8", "a.test", "10.255.0.1", false, true },
+		{ "10.0.0.0/8", "a.test", "172.16.0.1", false, false },
+		{ "fd00::/8", "a.test", "fd12::1", false, true },
+		{ "fd00::/8", "a.test", "10.0.0.1", false, false },
+		{ "10.0.0.1", "a.test", "10.0.0.1", false, true },
+		{ "10.0.0.0/8", "a.test", "10.0.0.1", true, true },
+		{ "10.0.0.0/8:443", "a.test", "10.0.0.1", true, false },
+		{ "0.0.0.0/0", "a.test", "192.168.0.1", true, true },
+	};
+	static const char *const bad[] = {
+		"",
+		"a.test:80",
+		"10.0.0.0/8:80",
+		"10.0.0.1/8",
+		"127.0.0.1",
+		"*.com",
+		"a.*.test",
+		"::ffff:10.0.0.1",
+		"169.254.0.0/16",
+		"http://a.test/",
+		"64:ff9b::/96",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < N(cases); i++)
+		check_private(cases[i].entry, cases[i].literal, cases[i].name,
+			      cases[i].address, cases[i].expected);
+	for (size_t i = 0; i < N(bad); i++) {
+		struct allowlist *al;
+		struct err e = { 0 };
+
+		assert_int_equal(allowlist_new(&al, &e), 0);
+		assert_int_equal(allowlist_add_private(al, bad[i], &e),
+				 -EINVAL);
+		assert_non_null(strstr(e.msg, bad[i]));
+		assert_int_equal(allowlist_n_private(al), 0);
+		allowlist_free(al);
+	}
+}
+
+static void test_record_types(void **state)
+{
+	static const char *const bad[] = { "", "A", "HTTPS", "mx", "TXT " };
+	struct allowlist *al;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(allowlist_new(&al, &e), 0);
+	assert_false(allowlist_has_record_type(al, 16));
+	assert_int_equal(allowlist_add_record_type(al, "TXT", &e), 0);
+	assert_int_equal(allowlist_add_record_type(al, "CAA", &e), 0);
+	assert_true(allowlist_has_record_type(al, 16));
+	assert_true(allowlist_has_record_type(al, 257));
+	assert_false(allowlist_has_record_type(al, 15));
+	assert_false(allowlist_has_record_type(al, 65));
+	for (size_t i = 0; i < N(bad); i++) {
+		assert_int_equal(allowlist_add_record_type(al, bad[i], &e),
+				 -EINVAL);
+		assert_non_null(strstr(e.msg, "\"TXT\""));
+	}
+	allowlist_free(al);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_private),
+		cmocka_unit_test(test_record_types),
 		cmocka_unit_test_setup_teardown(test_not_canonical, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_empty, setup, teardown),

@@ -173,7 +173,7 @@ static void test_ttl(void **state)
 	begin("www.example", 1);
 	m_a(&m, "www.example", 0x80000000u, 1);
 	assert_int_equal(parse("www.example"), 0);
-	assert_int_equal(c.ttl_sec, 0);
+	assert_int_equal(c.ttl_sec, DNS_TTL_MIN_SEC);
 }
 
 static void test_negative(void **state)
@@ -215,6 +215,101 @@ static void test_many(void **state)
 	m_a(&m, "www.example", 60, 1);
 	assert_int_equal(parse("www.example"), 0);
 	assert_int_equal(c.n_addr, 0);
+}
+
+static int parse_type(uint16_t type)
+{
+	return dns_parse_answer(m.b, m.len, "www.example", type, &c);
+}
+
+/* Each record's data as it came and as it leaves; NULL: malformed. */
+static void test_rdata(void **state)
+{
+#define DATA(x) x, sizeof(x) - 1
+	static const struct {
+		uint16_t type;
+		const char *in;
+		size_t in_len;
+		const char *out;
+		size_t out_len;
+	} cases[] = {
+		/* A pointer to the question becomes the name. */
+		{ 15, DATA("\0\12\2MX\300\14"),
+		  DATA("\0\12\2mx\3www\7example\0") },
+		{ 15, DATA("\0\0\0"), DATA("\0\0\0") }, /* RFC 7505 */
+		{ 15, DATA("\0\12\1a\0x"), NULL, 0 },
+		{ 15, DATA("\0\12\1a"), NULL, 0 },
+		{ 15, DATA("\0\12\1\33\0"), NULL, 0 },
+		{ 15, DATA("\0"), NULL, 0 },
+		{ 12, DATA("\1A\0"), DATA("\1a\0") },
+		{ 12, DATA(""), NULL, 0 },
+		{ 16, DATA("\0"), DATA("\0") },
+		{ 16, DATA("\3a\0b\1c"), DATA("\3a\0b\1c") },
+		{ 16, DATA("\3ab"), NULL, 0 },
+		{ 16, DATA("\1a\1"), NULL, 0 },
+		{ 16, DATA(""), NULL, 0 },
+		{ 33, DATA("\0\1\0\2\1\273\4_srv\0"),
+		  DATA("\0\1\0\2\1\273\4_srv\0") },
+		{ 33, DATA("\0\1\0\2\1"), NULL, 0 },
+		{ 257, DATA("\200\5issue;"), DATA("\200\5issue;") },
+		{ 257, DATA("\0\5issue"), DATA("\0\5issue") },
+		{ 257, DATA("\0\0x"), NULL, 0 },
+		{ 257, DATA("\0\7issue"), NULL, 0 },
+		{ 2, DATA("\1a\0"), NULL, 0 }, /* not one of ours */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int rc;
+
+		begin("www.example", cases[i].type);
+		m_rr(&m, M_ANSWER, "www.example", cases[i].type, 60,
+		     cases[i].in, cases[i].in_len);
+		/* So that a name that runs on finds something. */
+		m_rr(&m, M_ADDITIONAL, "x", 1, 60, "\1x\0\0", 4);
+		rc = parse_type(cases[i].type);
+		if (rc != (cases[i].out ? 0 : -EBADMSG))
+			fail_msg("case %zu: %d", i, rc);
+		if (!cases[i].out)
+			continue;
+		assert_int_equal(c.n_rdata, 1);
+		assert_int_equal(c.rdata_len, 2 + cases[i].out_len);
+		assert_int_equal(c.rdata[0] << 8 | c.rdata[1],
+				 cases[i].out_len);
+		assert_memory_equal(c.rdata + 2, cases[i].out,
+				    cases[i].out_len);
+	}
+}
+
+static void test_much_rdata(void **state)
+{
+	static char text[256] = "\377";
+
+	(void)state;
+	begin("www.example", 16);
+	for (int i = 0; i < 14; i++)
+		m_rr(&m, M_ANSWER, "www.example", 16, 60, text, 256);
+	assert_int_equal(parse_type(16), 0);
+	assert_int_equal(c.n_rdata, 14);
+	begin("www.example", 16);
+	for (int i = 0; i < 65; i++)
+		m_rr(&m, M_ANSWER, "www.example", 16, 60, "\1x", 2);
+	assert_int_equal(parse_type(16), 0);
+	assert_int_equal(c.n_rdata, DNS_RECORDS_MAX);
+	assert_int_equal(c.rdata_len, 4 * DNS_RECORDS_MAX);
+}
+
+static void test_extended_rcode(void **state)
+{
+	(void)state;
+	for (uint32_t rcode = 0; rcode < 256; rcode += 51) {
+		begin("www.example", 1);
+		m_a(&m, "www.example", 60, 1);
+		m_soa(&m, 60, 60);
+		m_rr(&m, M_ADDITIONAL, "x", 1, 60, "\1\2\3\4", 4);
+		m_rr(&m, M_ADDITIONAL, "", 41, rcode << 24 | 0x8000, "", 0);
+		assert_int_equal(parse("www.example"), rcode ? -EBADMSG : 0);
+	}
 }
 
 static void test_keep(void **state)
@@ -276,6 +371,9 @@ int main(void)
 		cmocka_unit_test(test_ttl),
 		cmocka_unit_test(test_negative),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_rdata),
+		cmocka_unit_test(test_much_rdata),
+		cmocka_unit_test(test_extended_rcode),
 		cmocka_unit_test(test_keep),
 		cmocka_unit_test(test_damaged),
 	};
