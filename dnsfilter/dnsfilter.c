@@ -29,6 +29,8 @@ static void close_all(const struct dnsfilter_config *c)
 		(void)close(c->udp[i]);
 	for (int i = 0; i < c->n_tcp; i++)
 		(void)close(c->tcp[i]);
+	(void)close(c->changed);
+	(void)close(c->desk);
 	(void)close(c->channel);
 }
 
@@ -38,7 +40,7 @@ int dnsfilter_main(const struct dnsfilter_config *c)
 	struct err e;
 	int rc;
 
-	/* c-ares writes to TCP sockets without MSG_NOSIGNAL. */
+	/* Upstream sockets are written to without MSG_NOSIGNAL. */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
 		log_error("dns filter: cannot ignore SIGPIPE");
 		return 1;
@@ -49,8 +51,6 @@ int dnsfilter_main(const struct dnsfilter_config *c)
 	if (rc < 0)
 		log_error("%s", e.msg);
 	loop_free(l);
-	/* The monitor kills who closes the channel; it shall see the status. */
-	if (rc != DNSFILTER_EXIT_AGAIN)
-		close_all(c);
+	close_all(c);
 	return rc < 0 ? 1 : rc;
 }

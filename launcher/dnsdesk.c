@@ -5,22 +5,51 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/fd.h"
 #include "common/ipc.h"
 #include "common/log.h"
 #include "dnsfilter/dnsfilter.h"
 #include "launcher/admission.h"
 #include "launcher/cage.h"
+#include "launcher/dnssocket.h"
+#include "launcher/hostfiles.h"
 #include "launcher/report.h"
 #include "profiles/allowlist.h"
 
 /* Requests answered with one nftables transaction. */
 #define DNS_BATCH 64
+/* Sockets made in one turn of the loop. */
+#define SOCKET_BATCH	16
+#define CONFIG_RETRY_MS 20
 
 union dns_message {
 	uint32_t type;
 	struct dns_msg_admit admit;
 	struct dns_msg_event event;
+	struct dns_msg_refresh refresh;
+	struct dns_msg_ready ready;
 };
+
+/* The files of now; a queue that is full has to wait. */
+static void send_config(void *owner)
+{
+	struct dnsdesk *d = owner;
+	cleanup_fd int hosts = hostfiles_open_hosts();
+	struct dns_msg_config m;
+	int rc;
+
+	if (!watched_is_running(&d->filter))
+		return;
+	memset(&m, 0, sizeof(m));
+	m.type = DNS_MSG_CONFIG;
+	m.resolvers = *hostfiles_resolvers(d->files);
+	rc = ipc_send(d->filter.helper.channel, &m, sizeof(m), &hosts,
+		      hosts >= 0, false);
+	/* Any other error is the filter's end, which is seen elsewhere. */
+	if (rc == -EAGAIN &&
+	    loop_timer_arm(d->filter.loop, &d->config_due, CONFIG_RETRY_MS) < 0)
+		log_warning("dns: out of memory for a timer");
+}
 
 static void take_event(const struct dnsdesk *d, const struct dns_msg_event *ev)
 {
@@ -74,9 +103,12 @@ static int take_message(struct dnsdesk *d, const union dns_message *m,
 		take_event(d, &m->event);
 		return 0;
 	}
-	return size == sizeof(struct dns_msg_ready) && m->type == DNS_MSG_READY
-		       ? 0
-		       : -1;
+	if (size == sizeof(m->refresh) && m->type == DNS_MSG_REFRESH) {
+		hostfiles_sync(d->files);
+		send_config(d);
+		return 0;
+	}
+	return size == sizeof(m->ready) && m->type == DNS_MSG_READY ? 0 : -1;
 }
 
 static void on_message(void *owner)
@@ -98,56 +130,134 @@ static void on_message(void *owner)
 			n++;
 	}
 	send_replies(d, replies, n);
-	if (kind < 0)
+	hostfiles_check(d->files);
+	if (kind < 0 || size == -EPROTO)
 		watched_distrust(&d->filter);
 	else if (size == 0 || (size < 0 && size != -EAGAIN))
 		watched_ended(&d->filter);
 }
 
-static int run_dnsfilter(void *arg, int channel)
+/* The resolvers are known here by a reading of our own. */
+static int open_socket(const struct dnsdesk *d, const struct dns_msg_socket *m)
+{
+	const struct resolvconf *now = hostfiles_resolvers(d->files);
+	int i = dnssocket_find(now, &m->server);
+
+	return i < 0 ? -ESTALE : dnssocket_open(now, i, m->transport);
+}
+
+/* False if no honest filter says so; one that did not yet hear of a change may
+ * name a resolver of before, and gets an error. */
+static bool request_is_sound(const struct dnsdesk *d,
+			     const struct dns_msg_socket *m)
+{
+	return m->type == DNS_MSG_SOCKET &&
+	       m->transport < DNS_TRANSPORT__COUNT && m->error == 0 &&
+	       (dnssocket_find(hostfiles_resolvers(d->files), &m->server) >=
+			0 ||
+		dnssocket_find(hostfiles_resolvers_before(d->files),
+			       &m->server) >= 0);
+}
+
+static void on_desk(void *owner)
+{
+	struct dnsdesk *d = owner;
+
+	for (int i = 0; i < SOCKET_BATCH; i++) {
+		cleanup_fd int fd = -1;
+		struct dns_msg_socket m;
+		ssize_t size = ipc_recv(d->filter.helper.desk, &m, sizeof(m),
+					NULL, NULL, NULL, false);
+
+		if (size == -EAGAIN)
+			return;
+		if (size == 0 || (size < 0 && size != -EPROTO)) {
+			watched_ended(&d->filter);
+			return;
+		}
+		if (size != sizeof(m) || !request_is_sound(d, &m)) {
+			watched_distrust(&d->filter);
+			return;
+		}
+		fd = open_socket(d, &m);
+		if (fd < 0)
+			m.error = -fd;
+		/* One that does not read its answers gets none. */
+		(void)ipc_send(d->filter.helper.desk, &m, sizeof(m), &fd,
+			       fd >= 0, false);
+	}
+}
+
+enum filter_fd {
+	FILTER_FD_CHANGED = HELPER_FD__COUNT,
+	FILTER_FD_DNS_UDP,
+	FILTER_FD_DNS_UDP_LO,
+	FILTER_FD_DNS_TCP,
+	FILTER_FD_DNS_TCP_LO,
+	FILTER_FD__END,
+};
+
+static int run_dnsfilter(void *arg, const int *fds)
 {
 	const struct dnsdesk *d = arg;
-	const struct cage *c = d->cage;
 	const struct dnsfilter_config cfg = {
 		.allowlist = d->allow,
-		.channel = channel,
-		.udp = { c->gateway[GATEWAY_FD_DNS_UDP],
-			 c->ready[READY_FD_DNS_UDP] },
+		.channel = fds[HELPER_FD_CHANNEL],
+		.desk = fds[HELPER_FD_DESK],
+		.changed = fds[FILTER_FD_CHANGED],
+		.udp = { fds[FILTER_FD_DNS_UDP], fds[FILTER_FD_DNS_UDP_LO] },
 		.n_udp = 2,
-		.tcp = { c->gateway[GATEWAY_FD_DNS_TCP],
-			 c->ready[READY_FD_DNS_TCP] },
+		.tcp = { fds[FILTER_FD_DNS_TCP], fds[FILTER_FD_DNS_TCP_LO] },
 		.n_tcp = 2,
-		.resolv_conf = "/etc/resolv.conf",
-		.hosts = "/etc/hosts",
 		.log_all = d->log_all,
 	};
 
 	return dnsfilter_main(&cfg);
 }
 
-void dnsdesk_init(struct dnsdesk *d)
+int dnsdesk_init(struct dnsdesk *d, struct loop *l, struct err *e)
 {
 	const struct cage *c = d->cage;
+	int rc = hostfiles_new(&d->files, l, send_config, d, e);
 
+	if (rc < 0)
+		return rc;
+	d->config_due.fn = send_config;
+	d->config_due.arg = d;
 	d->filter.helper = (struct helper) {
 		.name = "DNS filter",
 		.comm = "egress-dns",
 		.kind = CALLS_DNSFILTER,
 		.run = run_dnsfilter,
 		.arg = d,
-		.fds = { c->gateway[GATEWAY_FD_DNS_UDP],
-			 c->gateway[GATEWAY_FD_DNS_TCP],
+		.fds = { hostfiles_signal(d->files),
+			 c->gateway[GATEWAY_FD_DNS_UDP],
 			 c->ready[READY_FD_DNS_UDP],
+			 c->gateway[GATEWAY_FD_DNS_TCP],
 			 c->ready[READY_FD_DNS_TCP] },
-		.n_fds = 4,
+		.n_fds = FILTER_FD__END - HELPER_FD__COUNT,
 		.pidfd = -1,
 		.channel = -1,
+		.desk = -1,
 	};
+	d->filter.loop = l;
 	d->filter.ready_size = sizeof(struct dns_msg_ready);
-	d->filter.again_status = DNSFILTER_EXIT_AGAIN;
 	d->filter.on_message = on_message;
+	d->filter.on_start = send_config;
+	d->filter.on_desk = on_desk;
 	d->filter.channel = LOOP_SOURCE_NONE;
+	d->filter.desk = LOOP_SOURCE_NONE;
 	d->filter.exit = LOOP_SOURCE_NONE;
+	return 0;
+}
+
+void dnsdesk_done(struct dnsdesk *d)
+{
+	if (!d->files)
+		return;
+	loop_timer_stop(d->filter.loop, &d->config_due);
+	hostfiles_free(d->files);
+	d->files = NULL;
 }
 
 void dnsdesk_finish(struct dnsdesk *d)
