@@ -117,13 +117,15 @@ struct dns_msg_ready {
 
 struct dnsfilter_config {
 	const struct allowlist *allowlist; /* borrowed */
-	int channel;			   /* SEQPACKET to the monitor; owned */
-	int desk;			   /* another, for sockets; owned */
-	int changed; /* readable (poll) when the files may have changed; owned
+	int channel; /* SEQPACKET to the monitor; borrowed */
+	int desk;    /* another, for sockets; borrowed */
+	int changed; /* readable (poll) when the files may have changed;
+		      * borrowed
 		      */
-	int udp[DNS_LISTENERS_MAX]; /* bound, non-blocking; owned */
+	int udp[DNS_LISTENERS_MAX]; /* bound, non-blocking; borrowed */
 	int n_udp;
-	int tcp[DNS_LISTENERS_MAX]; /* bound, listening, non-blocking; owned */
+	int tcp[DNS_LISTENERS_MAX]; /* bound, listening, non-blocking; borrowed
+				     */
 	int n_tcp;
 	bool log_all; /* send DNS_MSG_EVENT for allowed answers as well */
 };

@@ -260,7 +260,6 @@ int relay_main(const struct relay_config *c)
 		.finish = { .fn = on_finish_timeout, .arg = &r },
 	};
 	struct err e = { 0 };
-	int owned[] = { c->channel, c->listener4, c->listener6 };
 	int rc;
 
 	/* splice() to a socket whose peer is gone; EPIPE tells it as well. */
@@ -277,7 +276,5 @@ int relay_main(const struct relay_config *c)
 		r.status = 1;
 	}
 	done(&r);
-	for (size_t i = 0; i < sizeof(owned) / sizeof(*owned); i++)
-		fd_close(&owned[i]);
 	return r.status;
 }

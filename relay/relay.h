@@ -64,8 +64,8 @@ struct relay_msg_ready {
 };
 
 struct relay_config {
-	int channel;   /* SEQPACKET to the monitor; owned */
-	int listener4; /* listening, non-blocking, in the gateway; owned */
+	int channel;   /* SEQPACKET to the monitor; borrowed */
+	int listener4; /* listening, non-blocking, in the gateway; borrowed */
 	int listener6; /* the same for IPv6, or -1 */
 	/* How long an unclaimed socket is kept, and how long the relay goes on
 	 * delivering after RELAY_MSG_FINISH without progress; milliseconds. */
