@@ -85,6 +85,12 @@ static void receive(struct dns_channel *c)
 			close_down(c, 0);
 			return;
 		}
+		if (n < 0 && n != -EPROTO) {
+			log_warning("dns: read from the monitor: %s",
+				    strerror((int)-n));
+			close_down(c, 1);
+			return;
+		}
 		if (n < 0 || !take(c, &m, (size_t)n, fd)) {
 			log_error("dns: unexpected message on the channel");
 			close_down(c, 1);

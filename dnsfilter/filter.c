@@ -274,7 +274,13 @@ static void before_send(void *arg)
 
 static void pause_clients(struct filter *f)
 {
-	server_pause(f->server, f->blocked || f->refreshing || !f->configured);
+	int rc = server_pause(f->server,
+			      f->blocked || f->refreshing || !f->configured);
+
+	if (rc == 0)
+		return;
+	log_warning("dns: cannot watch the listeners: %s", strerror(-rc));
+	stop(f, 1);
 }
 
 static void refresh(struct filter *f)

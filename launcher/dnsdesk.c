@@ -31,24 +31,40 @@ union dns_message {
 };
 
 /* The files of now; a queue that is full has to wait. */
-static void send_config(void *owner)
+static int send_config(void *owner)
 {
 	struct dnsdesk *d = owner;
 	cleanup_fd int hosts = hostfiles_open_hosts();
 	struct dns_msg_config m;
 	int rc;
 
-	if (!watched_is_running(&d->filter))
-		return;
 	memset(&m, 0, sizeof(m));
 	m.type = DNS_MSG_CONFIG;
 	m.resolvers = *hostfiles_resolvers(d->files);
 	rc = ipc_send(d->filter.helper.channel, &m, sizeof(m), &hosts,
 		      hosts >= 0, false);
-	/* Any other error is the filter's end, which is seen elsewhere. */
-	if (rc == -EAGAIN &&
-	    loop_timer_arm(d->filter.loop, &d->config_due, CONFIG_RETRY_MS) < 0)
-		log_warning("dns: out of memory for a timer");
+	if (rc == -EAGAIN)
+		rc = loop_timer_arm(d->filter.loop, &d->config_due,
+				    CONFIG_RETRY_MS);
+	return rc;
+}
+
+/* Without them it would serve nobody, or by files of before. */
+static bool update_filter(struct dnsdesk *d)
+{
+	int rc = send_config(d);
+
+	if (rc < 0)
+		log_warning("write to the DNS filter: %s", strerror(-rc));
+	return rc == 0;
+}
+
+static void on_files_changed(void *owner)
+{
+	struct dnsdesk *d = owner;
+
+	if (watched_is_running(&d->filter) && !update_filter(d))
+		watched_ended(&d->filter);
 }
 
 static void take_event(const struct dnsdesk *d, const struct dns_msg_event *ev)
@@ -61,12 +77,36 @@ static void take_event(const struct dnsdesk *d, const struct dns_msg_event *ev)
 	report_dns(d->report, ev, rule);
 }
 
+/* It goes to the user's terminal. */
+static bool text_is_sound(const char text[static HOSTNAME_BUF])
+{
+	const char *end = memchr(text, '\0', HOSTNAME_BUF);
+
+	for (const char *p = text; end && p < end; p++)
+		if (*p <= ' ' || *p > '~')
+			return false;
+	return end;
+}
+
+static bool name_is_sound(const char name[static HOSTNAME_BUF])
+{
+	char canonical[HOSTNAME_BUF];
+
+	return memchr(name, '\0', HOSTNAME_BUF) &&
+	       (!*name || (hostname_from_text(name, canonical, NULL) == 0 &&
+			   strcmp(canonical, name) == 0));
+}
+
 static bool event_is_sound(const struct dns_msg_event *ev)
 {
-	return ev->verdict < DNS_VERDICT__COUNT &&
-	       ev->n_addr <= DNS_ADDRESSES_MAX &&
-	       memchr(ev->name, '\0', sizeof(ev->name)) &&
-	       memchr(ev->text, '\0', sizeof(ev->text));
+	if (ev->verdict >= DNS_VERDICT__COUNT || ev->cached > 1 ||
+	    ev->count == 0 || ev->n_addr > DNS_ADDRESSES_MAX ||
+	    !name_is_sound(ev->name) || !text_is_sound(ev->text))
+		return false;
+	for (uint16_t i = 0; i < ev->n_addr; i++)
+		if (!addr_is_sound(&ev->addr[i]))
+			return false;
+	return true;
 }
 
 static void send_replies(struct dnsdesk *d, struct dns_msg_admitted *replies,
@@ -104,11 +144,25 @@ static int take_message(struct dnsdesk *d, const union dns_message *m,
 		return 0;
 	}
 	if (size == sizeof(m->refresh) && m->type == DNS_MSG_REFRESH) {
-		hostfiles_sync(d->files);
-		send_config(d);
+		d->config_wanted = true;
 		return 0;
 	}
 	return size == sizeof(m->ready) && m->type == DNS_MSG_READY ? 0 : -1;
+}
+
+/* The last of a turn, since the filter may end of it. */
+static void answer_refresh(struct dnsdesk *d)
+{
+	pid_t pid = d->filter.helper.pid;
+
+	if (d->config_wanted)
+		hostfiles_sync(d->files);
+	else
+		hostfiles_check(d->files);
+	if (d->config_wanted && d->filter.helper.pid == pid &&
+	    !update_filter(d))
+		watched_ended(&d->filter);
+	d->config_wanted = false;
 }
 
 static void on_message(void *owner)
@@ -130,11 +184,12 @@ static void on_message(void *owner)
 			n++;
 	}
 	send_replies(d, replies, n);
-	hostfiles_check(d->files);
 	if (kind < 0 || size == -EPROTO)
 		watched_distrust(&d->filter);
 	else if (size == 0 || (size < 0 && size != -EAGAIN))
 		watched_ended(&d->filter);
+	else
+		answer_refresh(d);
 }
 
 /* The resolvers are known here by a reading of our own. */
@@ -218,11 +273,9 @@ static int run_dnsfilter(void *arg, const int *fds)
 int dnsdesk_init(struct dnsdesk *d, struct loop *l, struct err *e)
 {
 	const struct cage *c = d->cage;
-	int rc = hostfiles_new(&d->files, l, send_config, d, e);
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	d->config_due.fn = send_config;
+	d->config_due.fn = on_files_changed;
 	d->config_due.arg = d;
 	d->filter.helper = (struct helper) {
 		.name = "DNS filter",
@@ -230,7 +283,7 @@ int dnsdesk_init(struct dnsdesk *d, struct loop *l, struct err *e)
 		.kind = CALLS_DNSFILTER,
 		.run = run_dnsfilter,
 		.arg = d,
-		.fds = { hostfiles_signal(d->files),
+		.fds = { -1, /* below */
 			 c->gateway[GATEWAY_FD_DNS_UDP],
 			 c->ready[READY_FD_DNS_UDP],
 			 c->gateway[GATEWAY_FD_DNS_TCP],
@@ -248,7 +301,10 @@ int dnsdesk_init(struct dnsdesk *d, struct loop *l, struct err *e)
 	d->filter.channel = LOOP_SOURCE_NONE;
 	d->filter.desk = LOOP_SOURCE_NONE;
 	d->filter.exit = LOOP_SOURCE_NONE;
-	return 0;
+	rc = hostfiles_new(&d->files, l, on_files_changed, d, e);
+	if (rc == 0)
+		d->filter.helper.fds[0] = hostfiles_signal(d->files);
+	return rc;
 }
 
 void dnsdesk_done(struct dnsdesk *d)

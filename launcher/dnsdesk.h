@@ -27,6 +27,7 @@ struct dnsdesk {
 	/* Private: */
 	struct hostfiles *files;
 	struct loop_timer config_due; /* its queue was full */
+	bool config_wanted;
 };
 
 /* Fills in filter but for the owner's callbacks on_death, on_fatal; the other

@@ -86,37 +86,57 @@ static struct stamp stamp_of(const char *path)
 	return s;
 }
 
-/* Regular files alone: others can be waited for, or have no end. */
-static int open_file(const char *path)
+static bool is_absent(int error)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return error == ENOENT || error == ENOTDIR || error == ELOOP;
+}
+
+/* 0 with *ret -1: there is none, or it may not be read, which is as good as an
+ * empty one, as for the libc; or it is not a regular file: others can be waited
+ * for, or have no end. */
+static int open_file(const char *path, int *ret)
+{
+	cleanup_fd int fd =
+		open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st;
 
-	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)))
-		fd_close(&fd);
-	return fd;
+	*ret = -1;
+	if (fd < 0)
+		return is_absent(errno) || errno == EACCES ? 0 : -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISREG(st.st_mode))
+		*ret = fd_steal(&fd);
+	return 0;
 }
 
 int hostfiles_open_hosts(void)
 {
-	return open_file(HOSTFILES_HOSTS);
+	int fd;
+	int rc = open_file(HOSTFILES_HOSTS, &fd);
+
+	if (rc < 0)
+		log_warning("read %s: %s", HOSTFILES_HOSTS, strerror(-rc));
+	return fd;
 }
 
-/* What cannot be read is as good as empty, as for the libc. */
 static int read_resolvers(struct resolvconf *ret)
 {
-	cleanup_fd int fd = open_file(HOSTFILES_RESOLV_CONF);
+	cleanup_fd int fd = -1;
 	cleanup_free char *text = malloc(TEXT_MAX);
 	size_t len = 0;
+	int rc = open_file(HOSTFILES_RESOLV_CONF, &fd);
 
-	if (!text)
-		return -ENOMEM;
+	if (rc < 0 || !text)
+		return rc < 0 ? rc : -ENOMEM;
 	while (fd >= 0 && len < TEXT_MAX - 1) {
 		ssize_t n = read(fd, text + len, TEXT_MAX - 1 - len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
+		if (n < 0)
+			return -errno;
+		if (n == 0)
 			break;
 		len += (size_t)n;
 	}
@@ -126,12 +146,6 @@ static int read_resolvers(struct resolvconf *ret)
 }
 
 /* Watching */
-
-/* What is not there is seen by the watch of the folder above it. */
-static bool is_absent(int error)
-{
-	return error == ENOENT || error == ENOTDIR || error == ELOOP;
-}
 
 /* A name in a folder; "": the file itself. */
 static bool watch(struct hostfiles *h, const char *path, const char *name)
@@ -143,7 +157,8 @@ static bool watch(struct hostfiles *h, const char *path, const char *name)
 		return false;
 	w->wd = inotify_add_watch(h->inotify, path,
 				  *name ? FOLDER_EVENTS : FILE_EVENTS);
-	/* The folder's watch tells of the file's mode. */
+	/* What is not there is seen by the watch of the folder above it, which
+	 * tells of the file's mode as well. */
 	if (w->wd < 0)
 		return is_absent(errno) || (!*name && errno == EACCES);
 	memcpy(w->name, name, len + 1);

@@ -33,8 +33,7 @@ needs_x86 = pytest.mark.skipif(platform.machine() != "x86_64",
 
 OPENAT, WRITE = 257, 1
 FIXED = 16  # CALLS_FDS_FIXED
-HOSTNAME_H = (pathlib.Path(__file__).parents[2]
-              / "profiles/hostname.h").read_text()
+NAME_SIZE = 254  # HOSTNAME_BUF
 
 
 @pytest.fixture(scope="session")
@@ -190,15 +189,24 @@ def socket_request(address, transport=0, error=0, kind=7):
     return struct.pack("II17s3xi", kind, transport, packed(address), error)
 
 
-def admit(name, *addresses):
+def admit(name, *addresses, n=None):
     """struct dns_msg_admit"""
-    size = int(re.search(r"#define HOSTNAME_BUF\s+\(?(\d+|HOSTNAME_MAX)",
-                         HOSTNAME_H)[1].replace("HOSTNAME_MAX", "253"))
-    size = 254 if size == 253 else size
-    raw = struct.pack(f"IIQI{size}s", 1, len(addresses), 77, 60,
+    raw = struct.pack(f"IIQI{NAME_SIZE}s", 1,
+                      len(addresses) if n is None else n, 77, 60,
                       name.encode())
-    raw += b"".join(map(packed, addresses)).ljust(64 * 17, b"\0")
+    raw += b"".join(x if isinstance(x, bytes) else packed(x)
+                    for x in addresses).ljust(64 * 17, b"\0")
     return raw.ljust((len(raw) + 7) // 8 * 8, b"\0")
+
+
+def event(verdict=1, n=0, cached=0, count=1, name=b"evil.test", text=b"",
+          address="192.0.2.7"):
+    """struct dns_msg_event"""
+    raw = struct.pack(f"IIHHHHI{NAME_SIZE}s{NAME_SIZE}s", 3, verdict, 1, 3, n,
+                      cached, count, name, text)
+    first = address if isinstance(address, bytes) else packed(address)
+    raw += first.ljust(64 * 17, b"\0")
+    return raw.ljust((len(raw) + 3) // 4 * 4, b"\0")
 
 
 CHANNEL, DESK = 3, 4
@@ -213,14 +221,29 @@ LIES = {
     "a request on the wrong channel": (CHANNEL, socket_request("192.0.2.53")),
     "a name that is not allowed": (CHANNEL, admit("evil.test", ELSEWHERE)),
     "nonsense": (CHANNEL, b"\xff" * 24),
+    "no address": (CHANNEL, admit("allowed.test")),
+    "too many addresses": (CHANNEL, admit("allowed.test", n=65)),
+    "a name in capitals": (CHANNEL, admit("ALLOWED.test", "198.51.100.10")),
+    "an address of another family": (
+        CHANNEL, admit("allowed.test", b"\x07" + bytes(16))),
+    "more than an address": (
+        CHANNEL, admit("allowed.test", b"\x02" + bytes(range(1, 17)))),
+    "an event without end": (CHANNEL, event(text=b"x" * NAME_SIZE)),
+    "an event that moves the cursor": (CHANNEL, event(text=b"\x1b[2J")),
+    "an event of no name": (CHANNEL, event(name=b"a\nb")),
+    "an event of another verdict": (CHANNEL, event(verdict=5)),
+    "an event with too many addresses": (CHANNEL, event(n=65)),
+    "an event of another family": (
+        CHANNEL, event(n=1, address=b"\x07" + bytes(16))),
+    "an event of nothing": (CHANNEL, event(count=0)),
 }
 
 
 @needs_x86
-@pytest.mark.parametrize("half", [0, 1])
-def test_lies_of_a_filter_taken_over(who, far, half):
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_lies_of_a_filter_taken_over(who, far, part):
     """Each ends it, and brings nothing."""
-    lies = list(LIES.items())[half::2]
+    lies = list(LIES.items())[part::3]
     with running([*ALLOW, "--", "sh", "-c", FETCHER], who) as process:
         assert read_line(process) == "ready\n"
         process.run.ready()
@@ -234,6 +257,40 @@ def test_lies_of_a_filter_taken_over(who, far, half):
         rc, _, err = finish(process)
     assert rc == 0 and err.count("broke the protocol") == len(lies), err
     assert far.wire(re.escape(ELSEWHERE)) == []
+
+
+@needs_x86
+def test_truth_of_a_filter(who):
+    """The control: what is told in the same way, and is sound, is taken."""
+    with running([*ALLOW, "--", "sh", "-c", FETCHER], who) as process:
+        assert read_line(process) == "ready\n"
+        process.run.ready()
+        pid = serving_filter(process)
+        for fd, raw in ((CHANNEL, event(text=b"some\\007text", count=3)),
+                        (CHANNEL, struct.pack("II", 6, 0)),
+                        (DESK, socket_request("192.0.2.53"))):
+            assert inject(pid, WRITE, fd, data(raw), len(raw)) == \
+                str(len(raw))
+        assert serving_filter(process) == pid
+        rc, _, err = finish(process)
+    assert rc == 0 and "evil.test (3 " in err, err
+
+
+@needs_x86
+@pytest.mark.parametrize("raw", [
+    b"\xff" * 24, b"\x01\0\0\0", bytes(4096)], ids=["type", "short", "long"])
+def test_lies_of_a_relay_taken_over(who, raw):
+    with running([*ALLOW, "--", "sh", "-c", FETCHER], who) as process:
+        assert read_line(process) == "ready\n"
+        process.run.ready()
+        serving_filter(process)
+        pid = process.run.helper("egress-relay")
+        assert inject(pid, WRITE, CHANNEL, data(raw), len(raw)) in (
+            str(len(raw)), "gone", "killed 9")
+        assert "allowed.test" in ask(process, "allowed.test")
+        assert process.run.helper("egress-relay") not in (0, pid)
+        rc, _, err = finish(process)
+    assert rc == 0 and err.count("relay process broke the protocol") == 1, err
 
 
 @needs_x86
