@@ -26,6 +26,7 @@ struct dns_channel {
 	struct dns_channel_ops ops;
 	STAILQ_HEAD(queued_list, queued) queue;
 	struct dns_msg_event held; /* count 0: none */
+	bool has_received;	   /* faults are no longer the start's */
 	bool is_closed;
 };
 
@@ -86,8 +87,10 @@ static void receive(struct dns_channel *c)
 			return;
 		}
 		if (n < 0 && n != -EPROTO) {
-			log_warning("dns: read from the monitor: %s",
-				    strerror((int)-n));
+			log_msg(c->has_received ? LOG_LEVEL_DEBUG
+						: LOG_LEVEL_ERROR,
+				"dns: read from the monitor: %s",
+				strerror((int)-n));
 			close_down(c, 1);
 			return;
 		}
@@ -95,6 +98,7 @@ static void receive(struct dns_channel *c)
 			log_error("dns: unexpected message on the channel");
 			close_down(c, 1);
 		}
+		c->has_received = true;
 	}
 }
 

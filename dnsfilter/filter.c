@@ -52,6 +52,7 @@ struct filter {
 	struct resolver *resolver;
 	uint64_t warn_at_ms; /* not before */
 	bool configured;
+	bool is_ready;	 /* faults are no longer the start's */
 	bool is_current; /* the files as they were a moment ago are in use */
 	bool refreshing; /* the monitor was asked for them */
 	bool blocked;	 /* it does not keep up */
@@ -279,7 +280,8 @@ static void pause_clients(struct filter *f)
 
 	if (rc == 0)
 		return;
-	log_warning("dns: cannot watch the listeners: %s", strerror(-rc));
+	log_msg(f->is_ready ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR,
+		"dns: cannot watch the listeners: %s", strerror(-rc));
 	stop(f, 1);
 }
 
@@ -323,7 +325,6 @@ static void on_config(void *arg, const struct dns_msg_config *m, int hosts)
 {
 	const struct dns_msg_ready ready = { .type = DNS_MSG_READY };
 	struct filter *f = arg;
-	bool is_first = !f->configured;
 
 	if (resolver_configure(f->resolver, &m->resolvers, hosts) < 0) {
 		log_error("dns: out of memory");
@@ -334,8 +335,10 @@ static void on_config(void *arg, const struct dns_msg_config *m, int hosts)
 	f->is_current = f->refreshing;
 	f->refreshing = false;
 	pause_clients(f);
-	if (is_first)
-		dns_channel_send(f->channel, &ready, sizeof(ready));
+	if (f->is_ready || f->closed)
+		return;
+	f->is_ready = true;
+	dns_channel_send(f->channel, &ready, sizeof(ready));
 }
 
 static bool on_admitted(void *arg, const struct dns_msg_admitted *m)

@@ -31,13 +31,15 @@ union dns_message {
 };
 
 /* The files of now; a queue that is full has to wait. */
-static int send_config(void *owner)
+static int send_config(void *owner, struct err *e)
 {
 	struct dnsdesk *d = owner;
-	cleanup_fd int hosts = hostfiles_open_hosts();
+	cleanup_fd int hosts = -1;
 	struct dns_msg_config m;
-	int rc;
+	int rc = hostfiles_open_hosts(&hosts);
 
+	if (rc < 0)
+		return err_errno(e, -rc, "read %s", HOSTFILES_HOSTS);
 	memset(&m, 0, sizeof(m));
 	m.type = DNS_MSG_CONFIG;
 	m.resolvers = *hostfiles_resolvers(d->files);
@@ -46,16 +48,20 @@ static int send_config(void *owner)
 	if (rc == -EAGAIN)
 		rc = loop_timer_arm(d->filter.loop, &d->config_due,
 				    CONFIG_RETRY_MS);
-	return rc;
+	/* Its end is seen, and told, elsewhere. */
+	if (rc == 0 || rc == -EPIPE || rc == -ECONNRESET)
+		return 0;
+	return err_errno(e, -rc, "write to the DNS filter process");
 }
 
 /* Without them it would serve nobody, or by files of before. */
 static bool update_filter(struct dnsdesk *d)
 {
-	int rc = send_config(d);
+	struct err e = { 0 };
+	int rc = send_config(d, &e);
 
 	if (rc < 0)
-		log_warning("write to the DNS filter: %s", strerror(-rc));
+		log_warning("%s", e.msg);
 	return rc == 0;
 }
 

@@ -110,14 +110,9 @@ static int open_file(const char *path, int *ret)
 	return 0;
 }
 
-int hostfiles_open_hosts(void)
+int hostfiles_open_hosts(int *ret)
 {
-	int fd;
-	int rc = open_file(HOSTFILES_HOSTS, &fd);
-
-	if (rc < 0)
-		log_warning("read %s: %s", HOSTFILES_HOSTS, strerror(-rc));
-	return fd;
+	return open_file(HOSTFILES_HOSTS, ret);
 }
 
 static int read_resolvers(struct resolvconf *ret)

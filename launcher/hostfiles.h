@@ -37,7 +37,8 @@ void hostfiles_check(struct hostfiles *h);
 const struct resolvconf *hostfiles_resolvers(const struct hostfiles *h);
 /* Those before the last change. */
 const struct resolvconf *hostfiles_resolvers_before(const struct hostfiles *h);
-/* hosts, open for reading, the caller's; -1: none. */
-int hostfiles_open_hosts(void);
+/* 0 with *ret hosts, open for reading, the caller's, -1: there is none; or
+ * -errno. */
+int hostfiles_open_hosts(int *ret);
 
 #endif

@@ -59,10 +59,7 @@ int watched_start(struct watched *w, struct err *e)
 	if (rc < 0)
 		return err_errno(e, -rc, "watch the %s process",
 				 w->helper.name);
-	rc = w->on_start ? w->on_start(w->owner) : 0;
-	return rc < 0 ? err_errno(e, -rc, "write to the %s process",
-				  w->helper.name)
-		      : 0;
+	return w->on_start ? w->on_start(w->owner, e) : 0;
 }
 
 bool watched_is_running(const struct watched *w)

@@ -21,7 +21,7 @@ struct watched {
 	 * watched_distrust() for nonsense, and touches nothing after that. */
 	void (*on_message)(void *owner);
 	/* It was started, for the first time or again; may be NULL. */
-	int (*on_start)(void *owner); /* 0 or -errno */
+	int (*on_start)(void *owner, struct err *e);
 	/* Likewise for desk; NULL: it is not used. */
 	void (*on_desk)(void *owner);
 	/* It ended: before it is started again, or for good. */
