@@ -71,10 +71,9 @@ static const char *const paths[] = { HOSTFILES_RESOLV_CONF, HOSTFILES_HOSTS };
 
 static struct stamp stamp_of(const char *path)
 {
-	struct stamp s;
+	struct stamp s = { 0 };
 	struct stat st;
 
-	memset(&s, 0, sizeof(s)); /* compared as bytes */
 	if (stat(path, &st) < 0)
 		return s;
 	s.exists = true;
@@ -84,6 +83,15 @@ static struct stamp stamp_of(const char *path)
 	s.mtime = st.st_mtim;
 	s.ctime = st.st_ctim;
 	return s;
+}
+
+static bool stamp_equal(const struct stamp *a, const struct stamp *b)
+{
+	return a->exists == b->exists && a->dev == b->dev && a->ino == b->ino &&
+	       a->size == b->size && a->mtime.tv_sec == b->mtime.tv_sec &&
+	       a->mtime.tv_nsec == b->mtime.tv_nsec &&
+	       a->ctime.tv_sec == b->ctime.tv_sec &&
+	       a->ctime.tv_nsec == b->ctime.tv_nsec;
 }
 
 static bool is_absent(int error)
@@ -344,7 +352,7 @@ static bool is_another(const struct hostfiles *h)
 	for (size_t i = 0; i < N_FILES; i++) {
 		struct stamp now = stamp_of(paths[i]);
 
-		if (memcmp(&now, &h->stamp[i], sizeof(now)) != 0)
+		if (!stamp_equal(&now, &h->stamp[i]))
 			return true;
 	}
 	return false;
