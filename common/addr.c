@@ -112,6 +112,15 @@ const char *addr_format_port(const struct addr *a, uint16_t port,
 	return buf;
 }
 
+bool addr_is_sound(const struct addr *a)
+{
+	static const uint8_t none[sizeof(a->bytes) - 4];
+
+	return a->family == AF_INET6 ||
+	       (a->family == AF_INET &&
+		memcmp(a->bytes + 4, none, sizeof(none)) == 0);
+}
+
 struct addr addr_v4(const void *bytes4)
 {
 	struct addr a = { .family = AF_INET };

@@ -28,6 +28,9 @@ const char *addr_format_port(const struct addr *a, uint16_t port,
 
 struct addr addr_v4(const void *bytes4);
 struct addr addr_v6(const void *bytes16);
+/* False for a struct that none of these functions makes: of another family, or
+ * an IPv4 address with something behind it.  For what comes from elsewhere. */
+bool addr_is_sound(const struct addr *a);
 bool addr_equal(const struct addr *a, const struct addr *b);
 /* True if a lies in base/prefix_len (bits; same family). */
 bool addr_in_network(const struct addr *a, const struct addr *base,

@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/queue.h>
 
+#include "common/fd.h"
 #include "common/ipc.h"
 #include "common/log.h"
 
@@ -25,6 +26,7 @@ struct dns_channel {
 	struct dns_channel_ops ops;
 	STAILQ_HEAD(queued_list, queued) queue;
 	struct dns_msg_event held; /* count 0: none */
+	bool has_received;	   /* faults are no longer the start's */
 	bool is_closed;
 };
 
@@ -50,24 +52,53 @@ static void close_failed(struct dns_channel *c, int rc)
 	close_down(c, is_gone(rc) ? 0 : 1);
 }
 
+union message {
+	uint32_t type;
+	struct dns_msg_admitted admitted;
+	struct dns_msg_config config;
+};
+
+static bool take(struct dns_channel *c, const union message *m, size_t size,
+		 int fd)
+{
+	if (size == sizeof(m->admitted) && m->type == DNS_MSG_ADMITTED)
+		return fd < 0 && c->ops.admitted(c->ops.arg, &m->admitted);
+	if (size != sizeof(m->config) || m->type != DNS_MSG_CONFIG)
+		return false;
+	c->ops.config(c->ops.arg, &m->config, fd);
+	return true;
+}
+
 static void receive(struct dns_channel *c)
 {
 	for (int i = 0; i < RECEIVE_BATCH && !c->is_closed; i++) {
-		struct dns_msg_admitted m;
-		ssize_t n =
-			ipc_recv(c->fd, &m, sizeof(m), NULL, NULL, NULL, false);
+		cleanup_fd int fd = -1;
+		size_t n_fds = 1;
+		union message m;
+		ssize_t n = ipc_recv(c->fd, &m, sizeof(m), &fd, &n_fds, NULL,
+				     false);
 
+		if (n <= 0)
+			fd = -1;
 		if (n == -EAGAIN)
 			return;
 		if (is_gone(n)) {
 			close_down(c, 0);
 			return;
 		}
-		if (n != sizeof(m) || m.type != DNS_MSG_ADMITTED ||
-		    !c->ops.admitted(c->ops.arg, &m)) {
+		if (n < 0 && n != -EPROTO) {
+			log_msg(c->has_received ? LOG_LEVEL_DEBUG
+						: LOG_LEVEL_ERROR,
+				"dns: read from the monitor: %s",
+				strerror((int)-n));
+			close_down(c, 1);
+			return;
+		}
+		if (n < 0 || !take(c, &m, (size_t)n, fd)) {
 			log_error("dns: unexpected message on the channel");
 			close_down(c, 1);
 		}
+		c->has_received = true;
 	}
 }
 

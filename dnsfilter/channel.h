@@ -17,6 +17,8 @@ struct dns_channel;
 struct dns_channel_ops {
 	/* Returns false if the message makes no sense: ends the process. */
 	bool (*admitted)(void *arg, const struct dns_msg_admitted *m);
+	/* hosts is borrowed; -1: none. */
+	void (*config)(void *arg, const struct dns_msg_config *m, int hosts);
 	void (*blocked)(void *arg);  /* the queue is no longer empty */
 	void (*writable)(void *arg); /* it is empty again */
 	/* End of file (status 0) or a broken protocol (1). */

@@ -3,7 +3,6 @@
 
 #include <signal.h>
 
-#include "common/fd.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "dnsfilter/filter.h"
@@ -23,22 +22,13 @@ static int serve(const struct dnsfilter_config *c, struct loop *l,
 	return rc < 0 ? err_errno(e, -rc, "dns filter: epoll_wait") : status;
 }
 
-static void close_all(const struct dnsfilter_config *c)
-{
-	for (int i = 0; i < c->n_udp; i++)
-		(void)close(c->udp[i]);
-	for (int i = 0; i < c->n_tcp; i++)
-		(void)close(c->tcp[i]);
-	(void)close(c->channel);
-}
-
 int dnsfilter_main(const struct dnsfilter_config *c)
 {
 	struct loop *l = NULL;
 	struct err e;
 	int rc;
 
-	/* c-ares writes to TCP sockets without MSG_NOSIGNAL. */
+	/* Upstream sockets are written to without MSG_NOSIGNAL. */
 	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
 		log_error("dns filter: cannot ignore SIGPIPE");
 		return 1;
@@ -49,8 +39,5 @@ int dnsfilter_main(const struct dnsfilter_config *c)
 	if (rc < 0)
 		log_error("%s", e.msg);
 	loop_free(l);
-	/* The monitor kills who closes the channel; it shall see the status. */
-	if (rc != DNSFILTER_EXIT_AGAIN)
-		close_all(c);
 	return rc < 0 ? 1 : rc;
 }

@@ -5,6 +5,11 @@
  * Every message is one SOCK_SEQPACKET datagram of exactly the size of its
  * struct; the first member is its type.  The filter trusts the monitor; the
  * monitor checks everything the filter says.
+ *
+ * The filter has no file system and opens no sockets.  Which resolvers there
+ * are, and /etc/hosts, come with DNS_MSG_CONFIG on the channel; a socket that
+ * is connected to one of them comes over a second one, desk, which carries
+ * nothing but dns_msg_socket and its answer, in order.
  */
 #ifndef DNSFILTER_DNSFILTER_H
 #define DNSFILTER_DNSFILTER_H
@@ -13,6 +18,7 @@
 #include <stdint.h>
 
 #include "common/addr.h"
+#include "dnsfilter/resolvconf.h"
 #include "profiles/allowlist.h"
 #include "profiles/hostname.h"
 
@@ -24,6 +30,35 @@ enum dns_msg_type {
 	DNS_MSG_ADMITTED,  /* monitor -> filter */
 	DNS_MSG_EVENT,	   /* filter -> monitor */
 	DNS_MSG_READY,	   /* filter -> monitor, once: listening */
+	DNS_MSG_CONFIG,	   /* monitor -> filter: first, and at changes */
+	DNS_MSG_REFRESH,   /* filter -> monitor: answered with CONFIG */
+	DNS_MSG_SOCKET,	   /* desk, both ways */
+};
+
+/* With a descriptor: /etc/hosts, a regular file, to be read with pread();
+ * without: there is none. */
+struct dns_msg_config {
+	uint32_t type;
+	uint32_t reserved;
+	struct resolvconf resolvers;
+};
+
+/* The files may have changed; no question is begun before they were read. */
+struct dns_msg_refresh {
+	uint32_t type;
+	uint32_t reserved;
+};
+
+enum dns_transport { DNS_UDP, DNS_TCP, DNS_TRANSPORT__COUNT };
+
+/* Asks for a socket of its own that is connected (TCP: or about to be) to port
+ * 53 of a resolver; the answer is the same with error filled in, and brings it
+ * if that is 0. */
+struct dns_msg_socket {
+	uint32_t type;
+	uint32_t transport; /* enum dns_transport */
+	struct addr server; /* one of the configured */
+	int32_t error;	    /* errno value; 0 in a request */
 };
 
 /* Asks to admit the addresses that name resolved to; no answer may reach the
@@ -83,19 +118,18 @@ struct dns_msg_ready {
 
 struct dnsfilter_config {
 	const struct allowlist *allowlist; /* borrowed */
-	int channel;			   /* SEQPACKET to the monitor; owned */
-	int udp[DNS_LISTENERS_MAX];	   /* bound, non-blocking; owned */
+	int channel; /* SEQPACKET to the monitor; borrowed */
+	int desk;    /* another, for sockets; borrowed */
+	int changed; /* readable (poll) when the files may have changed;
+		      * borrowed
+		      */
+	int udp[DNS_LISTENERS_MAX]; /* bound, non-blocking; borrowed */
 	int n_udp;
-	int tcp[DNS_LISTENERS_MAX]; /* bound, listening, non-blocking; owned */
+	int tcp[DNS_LISTENERS_MAX]; /* bound, listening, non-blocking; borrowed
+				     */
 	int n_tcp;
-	const char *resolv_conf; /* path, normally /etc/resolv.conf */
-	const char *hosts;	 /* path, normally /etc/hosts */
 	bool log_all; /* send DNS_MSG_EVENT for allowed answers as well */
 };
-
-/* resolv.conf or hosts now lead to where this process may not read: a new one
- * that is started in the same way may. */
-#define DNSFILTER_EXIT_AGAIN 3
 
 /* Serves until the channel reports end of file.  Runs in its own process (the
  * caller has forked and closed everything else).  Returns an exit status. */

@@ -18,11 +18,13 @@
  * Invariants: an address leaves towards a client only after the monitor has
  * granted it for at least the TTL told (a cached one was, and its TTL runs
  * down); a decision is reported before its answer is sent; when the monitor
- * does not keep up, clients are not read, so that no report is lost.
+ * does not keep up, clients are not read, so that no report is lost; nor are
+ * they before the files that the monitor reads for us are known to be current.
  */
 #include "dnsfilter/filter.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +34,6 @@
 #include "dnsfilter/channel.h"
 #include "dnsfilter/policy.h"
 #include "dnsfilter/report.h"
-#include "dnsfilter/rereadable.h"
 #include "dnsfilter/resolve.h"
 #include "dnsfilter/server.h"
 
@@ -49,8 +50,12 @@ struct filter {
 	struct server *server;
 	struct cache *cache;
 	struct resolver *resolver;
-	struct rereadable files[2];
 	uint64_t warn_at_ms; /* not before */
+	bool configured;
+	bool is_ready;	 /* faults are no longer the start's */
+	bool is_current; /* the files as they were a moment ago are in use */
+	bool refreshing; /* the monitor was asked for them */
+	bool blocked;	 /* it does not keep up */
 	bool closed;
 	int status;
 };
@@ -268,15 +273,72 @@ static void before_send(void *arg)
 	dns_channel_flush(f->channel);
 }
 
-/* Looked at before anything is read, so that no question is lost. */
+static void pause_clients(struct filter *f)
+{
+	int rc = server_pause(f->server,
+			      f->blocked || f->refreshing || !f->configured);
+
+	if (rc == 0)
+		return;
+	log_msg(f->is_ready ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR,
+		"dns: cannot watch the listeners: %s", strerror(-rc));
+	stop(f, 1);
+}
+
+static void refresh(struct filter *f)
+{
+	const struct dns_msg_refresh m = { .type = DNS_MSG_REFRESH };
+
+	f->refreshing = true;
+	pause_clients(f);
+	dns_channel_send(f->channel, &m, sizeof(m));
+}
+
+/* Asked before clients are read, so that a question is answered by the files
+ * as they are when it comes.  A change shows in the descriptor at once, until
+ * the monitor has dealt with it; then its message is in the channel. */
 static bool may_read(void *arg)
 {
 	struct filter *f = arg;
+	struct pollfd p[] = {
+		{ .fd = f->config->channel, .events = POLLIN },
+		{ .fd = f->config->changed, .events = POLLIN },
+	};
 
-	for (size_t i = 0; i < 2 && !f->closed; i++)
-		if (rereadable_is_lost(&f->files[i]))
-			stop(f, DNSFILTER_EXIT_AGAIN);
-	return !f->closed;
+	if (f->closed || f->refreshing || !f->configured)
+		return false;
+	if (poll(p, 2, 0) <= 0) {
+		f->is_current = false;
+		return true;
+	}
+	if (p[0].revents)
+		return false; /* first; the loop has it next */
+	if (!f->is_current) {
+		refresh(f);
+		return false;
+	}
+	f->is_current = false;
+	return true;
+}
+
+static void on_config(void *arg, const struct dns_msg_config *m, int hosts)
+{
+	const struct dns_msg_ready ready = { .type = DNS_MSG_READY };
+	struct filter *f = arg;
+
+	if (resolver_configure(f->resolver, &m->resolvers, hosts) < 0) {
+		log_error("dns: out of memory");
+		stop(f, 1);
+		return;
+	}
+	f->configured = true;
+	f->is_current = f->refreshing;
+	f->refreshing = false;
+	pause_clients(f);
+	if (f->is_ready || f->closed)
+		return;
+	f->is_ready = true;
+	dns_channel_send(f->channel, &ready, sizeof(ready));
 }
 
 static bool on_admitted(void *arg, const struct dns_msg_admitted *m)
@@ -290,14 +352,16 @@ static void on_blocked(void *arg)
 {
 	struct filter *f = arg;
 
-	server_pause(f->server, true);
+	f->blocked = true;
+	pause_clients(f);
 }
 
 static void on_writable(void *arg)
 {
 	struct filter *f = arg;
 
-	server_pause(f->server, false);
+	f->blocked = false;
+	pause_clients(f);
 }
 
 static void on_closed(void *arg, int status)
@@ -314,6 +378,7 @@ static int set_up(struct filter *f, struct err *e)
 {
 	const struct dnsfilter_config *c = f->config;
 	struct dns_channel_ops channel_ops = { .admitted = on_admitted,
+					       .config = on_config,
 					       .blocked = on_blocked,
 					       .writable = on_writable,
 					       .closed = on_closed,
@@ -335,13 +400,13 @@ static int set_up(struct filter *f, struct err *e)
 	rc = server_new(&f->server, f->loop, c, &listener_ops);
 	if (rc < 0)
 		return err_errno(e, -rc, "dns filter: listeners");
+	pause_clients(f);
 	return 0;
 }
 
 int filter_new(struct filter **ret, struct loop *l,
 	       const struct dnsfilter_config *config, struct err *e)
 {
-	const struct dns_msg_ready ready = { .type = DNS_MSG_READY };
 	struct filter *f = calloc(1, sizeof(*f));
 	int rc;
 
@@ -349,14 +414,11 @@ int filter_new(struct filter **ret, struct loop *l,
 		return err_errno(e, ENOMEM, "dns filter");
 	f->loop = l;
 	f->config = config;
-	rereadable_init(&f->files[0], config->resolv_conf);
-	rereadable_init(&f->files[1], config->hosts);
 	rc = set_up(f, e);
 	if (rc < 0) {
 		filter_free(f);
 		return rc;
 	}
-	dns_channel_send(f->channel, &ready, sizeof(ready));
 	*ret = f;
 	return 0;
 }

@@ -2,16 +2,17 @@
 #include "dnsfilter/hosts.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/addr.h"
+#include "common/fd.h"
 #include "common/log.h"
-#include "dnsfilter/filestamp.h"
 #include "profiles/hostname.h"
 
 #define FILE_BYTES_MAX (16u << 20)
+#define READ_FIRST     8192
 #define BLANKS	       " \t\r\n\v\f"
 
 /* One address of one name; the name stands in hosts.names at this offset. */
@@ -21,10 +22,7 @@ struct host {
 };
 
 struct hosts {
-	const char *path;
 	const struct allowlist *al;
-	struct file_stamp stamp;
-	bool loaded;
 	struct host *host; /* by name, then in the order of the file */
 	size_t n_hosts;
 	size_t hosts_room;
@@ -33,13 +31,12 @@ struct hosts {
 	size_t names_room;
 };
 
-int hosts_new(struct hosts **ret, const char *path, const struct allowlist *al)
+int hosts_new(struct hosts **ret, const struct allowlist *al)
 {
 	struct hosts *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return -ENOMEM;
-	h->path = path;
 	h->al = al;
 	*ret = h;
 	return 0;
@@ -114,27 +111,41 @@ static void parse_line(struct hosts *h, char *line)
 		add(h, word, &a);
 }
 
-/* A file that cannot be read is as good as an empty one, as for the libc. */
-static void load(struct hosts *h)
+/* The file's text, with its end; NULL: out of memory.  What cannot be read is
+ * as good as empty, as for the libc. */
+static char *read_text(int fd)
 {
-	char *line = NULL;
-	size_t room = 0, total = 0;
-	ssize_t n;
-	FILE *f = fopen(h->path, "re");
+	size_t room = READ_FIRST, len = 0;
+	char *text = malloc(room);
 
-	if (!f)
-		return;
-	while ((n = getline(&line, &room, f)) >= 0) {
-		total += (size_t)n;
-		if (total > FILE_BYTES_MAX) {
-			log_warning("%s: only the first %u MiB are used",
-				    h->path, FILE_BYTES_MAX >> 20);
+	while (text) {
+		ssize_t n = fd < 0 ? 0
+				   : pread(fd, text + len, room - len - 1,
+					   (off_t)len);
+		char *more;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+		if (len < room - 1)
+			continue;
+		if (len >= FILE_BYTES_MAX) {
+			log_warning("/etc/hosts: only the first %u MiB are "
+				    "used",
+				    FILE_BYTES_MAX >> 20);
 			break;
 		}
-		parse_line(h, line);
+		room *= 2;
+		more = realloc(text, room);
+		if (!more)
+			free(text);
+		text = more;
 	}
-	free(line);
-	(void)fclose(f);
+	if (text)
+		text[len] = '\0';
+	return text;
 }
 
 static int by_name(const void *a, const void *b, void *arg)
@@ -148,20 +159,21 @@ static int by_name(const void *a, const void *b, void *arg)
 	return x->name < y->name ? -1 : 1;
 }
 
-static void refresh(struct hosts *h)
+int hosts_load(struct hosts *h, int fd)
 {
-	struct file_stamp now = file_stamp_take(h->path);
+	cleanup_free char *text = read_text(fd);
+	char *rest = text;
+	char *line;
 
-	if (h->loaded && file_stamp_equal(&now, &h->stamp))
-		return;
+	if (!text)
+		return -ENOMEM;
 	h->n_hosts = 0;
 	h->names_len = 0;
-	if (now.exists)
-		load(h);
+	while ((line = strsep(&rest, "\n")))
+		parse_line(h, line);
 	if (h->n_hosts > 0)
 		qsort_r(h->host, h->n_hosts, sizeof(h->host[0]), by_name, h);
-	h->stamp = now;
-	h->loaded = true;
+	return 0;
 }
 
 /* The first whose name is not before this one. */
@@ -180,13 +192,12 @@ static size_t lower_bound(const struct hosts *h, const char *name)
 	return from;
 }
 
-bool hosts_find(struct hosts *h, const char *name, uint16_t type,
+bool hosts_find(const struct hosts *h, const char *name, uint16_t type,
 		struct dns_chain *ret)
 {
 	int family = type == DNS_TYPE_AAAA ? AF_INET6 : AF_INET;
 	bool found = false;
 
-	refresh(h);
 	dns_chain_init(ret, type, HOSTS_TTL_SEC);
 	for (size_t i = lower_bound(h, name);
 	     i < h->n_hosts && strcmp(h->names + h->host[i].name, name) == 0;

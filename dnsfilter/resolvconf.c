@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "dnsfilter/resolvconf.h"
 
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "common/text.h"
@@ -30,6 +29,39 @@ static int option_value(const char *word, const char *prefix, int max)
 	return v < (uint64_t)max ? (int)v : max;
 }
 
+/* A link-local address needs its interface. */
+static void add_server(struct resolvconf *rc, char *word)
+{
+	char *zone = strchr(word, '%');
+	struct addr a;
+	unsigned scope = 0;
+
+	if (zone)
+		*zone++ = '\0';
+	if (rc->n_servers == RESOLVERS_MAX || !addr_parse(word, &a))
+		return;
+	if (zone) {
+		scope = if_nametoindex(zone);
+		if (scope == 0 || a.family != AF_INET6)
+			return;
+	}
+	rc->scope[rc->n_servers] = scope;
+	rc->server[rc->n_servers++] = a;
+}
+
+static void parse_option(struct resolvconf *rc, const char *word)
+{
+	int v = option_value(word, "timeout:", TIMEOUT_MAX_SEC);
+
+	if (v > 0)
+		rc->timeout_ms = v * 1000;
+	v = option_value(word, "attempts:", ATTEMPTS_MAX);
+	if (v > 0)
+		rc->attempts = v;
+	if (strcmp(word, "use-vc") == 0)
+		rc->use_vc = true;
+}
+
 static void parse_line(struct resolvconf *rc, char *line)
 {
 	char *save = NULL;
@@ -37,40 +69,30 @@ static void parse_line(struct resolvconf *rc, char *line)
 
 	line[strcspn(line, "#;")] = '\0';
 	word = strtok_r(line, BLANKS, &save);
-	if (word && strcmp(word, "nameserver") == 0)
-		rc->n_servers++;
-	if (!word || strcmp(word, "options") != 0)
+	if (!word)
 		return;
-	while ((word = strtok_r(NULL, BLANKS, &save))) {
-		int v = option_value(word, "timeout:", TIMEOUT_MAX_SEC);
-
-		if (v > 0)
-			rc->timeout_ms = v * 1000;
-		v = option_value(word, "attempts:", ATTEMPTS_MAX);
-		if (v > 0)
-			rc->attempts = v;
-		if (strcmp(word, "use-vc") == 0)
-			rc->use_vc = true;
+	if (strcmp(word, "nameserver") == 0) {
+		word = strtok_r(NULL, BLANKS, &save);
+		if (word)
+			add_server(rc, word);
+	} else if (strcmp(word, "options") == 0) {
+		while ((word = strtok_r(NULL, BLANKS, &save)))
+			parse_option(rc, word);
 	}
 }
 
-struct resolvconf resolvconf_read(const char *path)
+void resolvconf_parse(char *text, struct resolvconf *ret)
 {
-	struct resolvconf rc = { .timeout_ms = TIMEOUT_SEC * 1000,
-				 .attempts = ATTEMPTS };
-	char *line = NULL;
-	size_t room = 0;
-	FILE *f = fopen(path, "re");
+	static const uint8_t loopback[4] = { 127, 0, 0, 1 };
+	char *line;
 
-	for (int i = 0; f && i < LINES_MAX && getline(&line, &room, f) >= 0;
-	     i++)
-		parse_line(&rc, line);
-	free(line);
-	if (f)
-		(void)fclose(f);
-	if (rc.n_servers == 0)
-		rc.n_servers = 1; /* c-ares asks 127.0.0.1 */
-	return rc;
+	memset(ret, 0, sizeof(*ret));
+	ret->timeout_ms = TIMEOUT_SEC * 1000;
+	ret->attempts = ATTEMPTS;
+	for (int i = 0; i < LINES_MAX && (line = strsep(&text, "\n")); i++)
+		parse_line(ret, line);
+	if (ret->n_servers == 0) /* as glibc */
+		ret->server[ret->n_servers++] = addr_v4(loopback);
 }
 
 int resolvconf_fit_timeout_ms(const struct resolvconf *rc, int budget_ms)

@@ -317,18 +317,25 @@ int resolver_new(struct resolver **ret, struct loop *l,
 	r->log_all = config->log_all;
 	rc = questions_init(&r->questions);
 	if (rc == 0)
-		rc = hosts_new(&r->hosts, config->hosts, config->allowlist);
+		rc = hosts_new(&r->hosts, config->allowlist);
 	if (rc == 0)
 		rc = ration_new(&r->ration);
 	if (rc == 0)
-		rc = upstream_new(&r->upstream, l, config->resolv_conf,
-				  QUESTIONS_MAX);
+		rc = upstream_new(&r->upstream, l, config->desk, QUESTIONS_MAX);
 	if (rc < 0) {
 		resolver_free(r);
 		return rc;
 	}
 	*ret = r;
 	return 0;
+}
+
+int resolver_configure(struct resolver *r, const struct resolvconf *rc,
+		       int hosts_fd)
+{
+	int status = hosts_load(r->hosts, hosts_fd);
+
+	return status < 0 ? status : upstream_configure(r->upstream, rc);
 }
 
 void resolver_free(struct resolver *r)

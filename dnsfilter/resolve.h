@@ -21,6 +21,10 @@ struct resolver;
 int resolver_new(struct resolver **ret, struct loop *l,
 		 const struct dnsfilter_config *config,
 		 struct dns_channel *channel, struct cache *cache);
+/* Before the first question, and at changes.  hosts_fd is borrowed; -1: none.
+ * -ENOMEM: as before, at least in part. */
+int resolver_configure(struct resolver *r, const struct resolvconf *rc,
+		       int hosts_fd);
 /* Clients that wait get no answer.  Before server_free().  NULL is fine. */
 void resolver_free(struct resolver *r);
 

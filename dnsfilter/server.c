@@ -46,11 +46,13 @@ void server_free(struct server *s)
 	free(s);
 }
 
-void server_pause(struct server *s, bool paused)
+int server_pause(struct server *s, bool paused)
 {
-	for (int i = 0; i < s->n_udp; i++)
-		udp_pause(s->udp[i], paused);
-	tcp_pause(s->tcp, paused);
+	int rc = tcp_pause(s->tcp, paused);
+
+	for (int i = 0; rc == 0 && i < s->n_udp; i++)
+		rc = udp_pause(s->udp[i], paused);
+	return rc;
 }
 
 void server_hold(const struct dns_client *client)

@@ -15,8 +15,8 @@ int server_new(struct server **ret, struct loop *l,
 	       const struct dnsfilter_config *config,
 	       const struct listener_ops *ops);
 void server_free(struct server *s); /* NULL is fine */
-/* While paused no query is read. */
-void server_pause(struct server *s, bool paused);
+/* While paused no query is read.  After -errno that is not sure. */
+int server_pause(struct server *s, bool paused);
 
 /* The answer to client's query will come later: exactly one of the two
  * others follows. */

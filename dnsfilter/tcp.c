@@ -340,19 +340,21 @@ static void add_conn(struct tcp *t, int fd)
 	arm(t, &t->idle_timer, TCP_IDLE_MS);
 }
 
-static void watch_listeners(struct tcp *t, uint32_t events)
+static int watch_listeners(struct tcp *t, uint32_t events)
 {
-	for (int i = 0; i < t->n_listeners; i++)
-		if (loop_modify(t->loop, &t->listener[i].src, events) < 0)
-			log_warning("dns: cannot watch a listener");
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && i < t->n_listeners; i++)
+		rc = loop_modify(t->loop, &t->listener[i].src, events);
+	return rc;
 }
 
 static void on_accept_again(void *arg)
 {
 	struct tcp *t = arg;
 
-	if (!t->paused)
-		watch_listeners(t, EPOLLIN);
+	if (!t->paused && watch_listeners(t, EPOLLIN) < 0)
+		arm(t, &t->accept_timer, ACCEPT_PAUSE_MS);
 }
 
 /* Out of descriptors or memory: give back what is least in use, and let the
@@ -360,7 +362,7 @@ static void on_accept_again(void *arg)
 static void relieve(struct tcp *t)
 {
 	drop_idlest(t);
-	watch_listeners(t, 0);
+	(void)watch_listeners(t, 0); /* then it is asked again */
 	arm(t, &t->accept_timer, ACCEPT_PAUSE_MS);
 }
 
@@ -410,14 +412,16 @@ void tcp_reply(struct tcp_conn *conn, const uint8_t *msg, size_t len)
 	release(conn);
 }
 
-void tcp_pause(struct tcp *t, bool paused)
+int tcp_pause(struct tcp *t, bool paused)
 {
+	int rc = watch_listeners(t, paused ? 0 : EPOLLIN);
+
 	t->paused = paused;
-	watch_listeners(t, paused ? 0 : EPOLLIN);
-	if (paused) /* connections notice when they wake up */
-		return;
+	if (rc < 0 || paused) /* connections notice when they wake up */
+		return rc;
 	for (size_t i = 0; i < t->n_conns; i++)
 		queue_resume(t->conn[i]);
+	return 0;
 }
 
 int tcp_new(struct tcp **ret, struct loop *l, const int *fds, int n_fds,

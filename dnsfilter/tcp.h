@@ -29,7 +29,7 @@ void tcp_hold(struct tcp_conn *conn);
 void tcp_forget(struct tcp_conn *conn);
 /* Does not call back.  A connection that is closed by now is fine. */
 void tcp_reply(struct tcp_conn *conn, const uint8_t *msg, size_t len);
-/* While paused nothing is read and no query is handed on. */
-void tcp_pause(struct tcp *t, bool paused);
+/* While paused nothing is read and no query is handed on.  0 or -errno. */
+int tcp_pause(struct tcp *t, bool paused);
 
 #endif

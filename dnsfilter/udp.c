@@ -195,11 +195,10 @@ void udp_reply(const struct dns_client *to, const uint8_t *msg, size_t len)
 		log_debug("dns: an answer could not be sent: %m");
 }
 
-void udp_pause(struct udp_socket *u, bool paused)
+int udp_pause(struct udp_socket *u, bool paused)
 {
 	u->paused = paused;
-	if (loop_modify(u->loop, &u->src, paused ? 0 : EPOLLIN) < 0)
-		log_warning("dns: cannot watch a listener");
+	return loop_modify(u->loop, &u->src, paused ? 0 : EPOLLIN);
 }
 
 static int ask_for_local(struct udp_socket *u)

@@ -18,7 +18,7 @@ int udp_new(struct udp_socket **ret, struct loop *l, int fd,
 	    const struct listener_ops *ops);
 void udp_free(struct udp_socket *u); /* NULL is fine */
 void udp_reply(const struct dns_client *to, const uint8_t *msg, size_t len);
-/* While paused nothing is read. */
-void udp_pause(struct udp_socket *u, bool paused);
+/* While paused nothing is read.  0 or -errno. */
+int udp_pause(struct udp_socket *u, bool paused);
 
 #endif

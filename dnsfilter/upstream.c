@@ -5,10 +5,14 @@
  *   the next query there; the channel must not be destroyed there.  depth
  *   counts how deep we are in such a call.
  * - ares_destroy() ends each query with ARES_EDESTRUCTION.  A changed
- *   resolv.conf makes a new channel first; the old one's questions then move to
- *   it from that callback.
+ *   configuration makes a new channel first; the old one's questions then move
+ * to it from that callback.
  * - After one FORMERR without OPT the channel stops using EDNS; other questions
  *   that were under way then get FORMERR for good, and are asked once more.
+ * - With the servers, domains, look-ups, sort list and numbers all given it
+ *   reads no file but /dev/urandom, and does without that (transport.c).
+ * - It closes its sockets when no question is left, and opens new ones, with
+ *   new ports, for the next.
  * - SERVFAIL, NOTIMP and REFUSED make it try the next server, and end as
  *   ARES_ECONNREFUSED without a message.
  */
@@ -19,13 +23,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <netinet/in.h>
 #include <sys/queue.h>
 #include <sys/time.h>
 
-#include "common/fd.h"
 #include "common/log.h"
-#include "dnsfilter/filestamp.h"
-#include "dnsfilter/resolvconf.h"
+#include "dnsfilter/sockets.h"
+#include "dnsfilter/transport.h"
 
 struct asked {
 	TAILQ_ENTRY(asked) link; /* while fn is set */
@@ -38,26 +42,19 @@ struct asked {
 	char name[HOSTNAME_BUF];
 };
 
-struct channel_socket {
-	LIST_ENTRY(channel_socket) link;
-	struct upstream *u;
-	struct loop_source src;
-};
-
 struct upstream {
 	struct loop *loop;
-	const char *resolv_conf;
-	ares_channel channel; /* NULL before the first question */
-	struct file_stamp stamp;
+	struct sockets *sockets;
+	struct transport *transport;
+	ares_channel channel; /* NULL: not configured */
+	struct resolvconf resolvers;
 	struct loop_timer retry_timer; /* c-ares' own timeouts */
 	struct loop_timer deadline_timer;
 	TAILQ_HEAD(asked_list, asked) waiting; /* by deadline */
-	LIST_HEAD(socket_list, channel_socket) sockets;
 	size_t n_outstanding;
 	size_t outstanding_max;
 	unsigned depth;
 	bool closing;
-	bool has_warned;
 };
 
 static void start(struct asked *a);
@@ -99,49 +96,13 @@ static void on_retry_timer(void *arg)
 	process(arg, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 }
 
-static void on_socket_ready(void *arg, uint32_t events)
+static void on_socket_ready(void *arg, ares_socket_t handle, uint32_t events)
 {
-	struct channel_socket *s = arg;
-	int fd = s->src.fd;
-
-	/* s may be gone after this */
-	process(s->u,
-		(events & (EPOLLIN | EPOLLERR | EPOLLHUP)) ? fd
+	process(arg,
+		(events & (EPOLLIN | EPOLLERR | EPOLLHUP)) ? handle
 							   : ARES_SOCKET_BAD,
-		(events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) ? fd
+		(events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) ? handle
 							    : ARES_SOCKET_BAD);
-}
-
-/* c-ares tells what it wants to know of each socket; neither means it is about
- * to close it. */
-static void on_socket_state(void *arg, ares_socket_t fd, int in, int out)
-{
-	struct upstream *u = arg;
-	struct channel_socket *s;
-	uint32_t events = (in ? EPOLLIN : 0u) | (out ? EPOLLOUT : 0u);
-
-	s = LIST_FIRST(&u->sockets);
-	while (s && s->src.fd != fd)
-		s = LIST_NEXT(s, link);
-	if (s && events != 0) {
-		if (loop_modify(u->loop, &s->src, events) < 0)
-			log_warning("dns: cannot watch a socket");
-	} else if (s) {
-		loop_remove(u->loop, &s->src);
-		LIST_REMOVE(s, link);
-		free(s);
-	} else if (events != 0) {
-		s = calloc(1, sizeof(*s));
-		if (!s || loop_add(u->loop, &s->src, fd, events,
-				   on_socket_ready, s) < 0) {
-			log_warning(
-				"dns: cannot watch a socket"); /* times out */
-			free(s);
-			return;
-		}
-		s->u = u;
-		LIST_INSERT_HEAD(&u->sockets, s, link);
-	}
 }
 
 static void finish(struct asked *a, const struct dns_chain *answer,
@@ -233,57 +194,74 @@ static void on_deadline(void *arg)
 	arm_timers(u);
 }
 
-static int open_channel(struct upstream *u, ares_channel *ret)
+static int set_servers(ares_channel channel, const struct resolvconf *rc)
 {
-	struct resolvconf rc = resolvconf_read(u->resolv_conf);
+	struct ares_addr_node node[RESOLVERS_MAX];
+
+	memset(node, 0, sizeof(node));
+	for (int i = 0; i < rc->n_servers; i++) {
+		const struct addr *a = &rc->server[i];
+
+		node[i].family = a->family;
+		memcpy(&node[i].addr, a->bytes, addr_len(a));
+		if (i > 0)
+			node[i - 1].next = &node[i];
+	}
+	return ares_set_servers(channel, node);
+}
+
+static int open_channel(struct upstream *u, const struct resolvconf *rc,
+			ares_channel *ret)
+{
+	struct in_addr first = { .s_addr = htonl(INADDR_LOOPBACK) };
 	struct ares_options o = {
-		.flags = ARES_FLAG_EDNS | (rc.use_vc ? ARES_FLAG_USEVC : 0),
+		.flags = ARES_FLAG_EDNS | (rc->use_vc ? ARES_FLAG_USEVC : 0),
 		.ednspsz = DNS_UDP_MAX,
-		.tries = rc.attempts,
-		.timeout = resolvconf_fit_timeout_ms(&rc, UPSTREAM_DEADLINE_MS),
-		.sock_state_cb = on_socket_state,
-		.sock_state_cb_data = u,
+		.tries = rc->attempts,
+		.timeout = resolvconf_fit_timeout_ms(rc, UPSTREAM_DEADLINE_MS),
+		.ndots = 1,
+		.servers = &first, /* replaced below */
+		.nservers = 1,
+		.sock_state_cb = transport_watch,
+		.sock_state_cb_data = u->transport,
 	};
-	/* Empty domains and fixed lookups: neither the host's name nor
-	 * nsswitch.conf is of interest, ares_query() does no search. */
+	/* All that would be read from files, were it missing. */
 	const int mask = ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TRIES |
 			 ARES_OPT_TIMEOUTMS | ARES_OPT_SOCK_STATE_CB |
 			 ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS |
-			 ARES_OPT_RESOLVCONF;
+			 ARES_OPT_SERVERS | ARES_OPT_NDOTS | ARES_OPT_SORTLIST;
 	char lookups[] = "b";
-	cleanup_free char *path = strdup(u->resolv_conf);
-
-	if (!path)
-		return ARES_ENOMEM;
-	o.lookups = lookups;
-	o.resolvconf_path = path;
-	return ares_init_options(ret, &o, mask);
-}
-
-/* Makes the channel, or makes it anew if resolv.conf has changed. */
-static void refresh_channel(struct upstream *u)
-{
-	struct file_stamp now = file_stamp_take(u->resolv_conf);
-	ares_channel old = u->channel;
-	ares_channel fresh;
 	int status;
 
-	if (old && file_stamp_equal(&now, &u->stamp))
-		return;
-	status = open_channel(u, &fresh);
-	if (status != ARES_SUCCESS) {
-		if (!u->has_warned)
-			log_warning("dns: cannot set up a resolver from %s: %s",
-				    u->resolv_conf, ares_strerror(status));
-		u->has_warned = true;
-		return;
-	}
-	u->has_warned = false;
+	o.lookups = lookups;
+	status = ares_init_options(ret, &o, mask);
+	if (status != ARES_SUCCESS)
+		return status;
+	transport_attach(u->transport, *ret);
+	status = set_servers(*ret, rc);
+	if (status != ARES_SUCCESS)
+		ares_destroy(*ret);
+	return status;
+}
+
+int upstream_configure(struct upstream *u, const struct resolvconf *rc)
+{
+	ares_channel old = u->channel;
+	ares_channel fresh;
+
+	if (old && memcmp(rc, &u->resolvers, sizeof(*rc)) == 0)
+		return 0;
+	if (open_channel(u, rc, &fresh) != ARES_SUCCESS)
+		return -ENOMEM;
+	sockets_drop(u->sockets);
 	u->channel = fresh;
-	u->stamp = now;
+	u->resolvers = *rc;
 	u->depth++;
-	ares_destroy(old);
+	if (old)
+		ares_destroy(old);
 	u->depth--;
+	arm_timers(u);
+	return 0;
 }
 
 int upstream_ask(struct upstream *u, const char *name, uint16_t type,
@@ -293,8 +271,6 @@ int upstream_ask(struct upstream *u, const char *name, uint16_t type,
 
 	if (u->n_outstanding >= u->outstanding_max)
 		return -EBUSY;
-	if (u->depth == 0)
-		refresh_channel(u);
 	if (!u->channel)
 		return -EIO;
 	a = calloc(1, sizeof(*a));
@@ -313,10 +289,11 @@ int upstream_ask(struct upstream *u, const char *name, uint16_t type,
 	return 0;
 }
 
-int upstream_new(struct upstream **ret, struct loop *l, const char *resolv_conf,
+int upstream_new(struct upstream **ret, struct loop *l, int desk,
 		 size_t outstanding_max)
 {
 	struct upstream *u = calloc(1, sizeof(*u));
+	int rc;
 
 	if (!u)
 		return -ENOMEM;
@@ -325,14 +302,20 @@ int upstream_new(struct upstream **ret, struct loop *l, const char *resolv_conf,
 		return -ENOMEM;
 	}
 	u->loop = l;
-	u->resolv_conf = resolv_conf;
 	u->outstanding_max = outstanding_max;
 	u->retry_timer.fn = on_retry_timer;
 	u->retry_timer.arg = u;
 	u->deadline_timer.fn = on_deadline;
 	u->deadline_timer.arg = u;
 	TAILQ_INIT(&u->waiting);
-	LIST_INIT(&u->sockets);
+	rc = sockets_new(&u->sockets, l, desk);
+	if (rc == 0)
+		rc = transport_new(&u->transport, l, u->sockets,
+				   on_socket_ready, u);
+	if (rc < 0) {
+		upstream_free(u);
+		return rc;
+	}
 	*ret = u;
 	return 0;
 }
@@ -344,6 +327,8 @@ void upstream_free(struct upstream *u)
 	u->closing = true;
 	if (u->channel)
 		ares_destroy(u->channel);
+	transport_free(u->transport);
+	sockets_free(u->sockets);
 	loop_timer_stop(u->loop, &u->retry_timer);
 	loop_timer_stop(u->loop, &u->deadline_timer);
 	ares_library_cleanup();

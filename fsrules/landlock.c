@@ -26,7 +26,6 @@
 #define CREATE_RULESET_VERSION	 1U
 #define CREATE_RULESET_ERRATA	 2U
 #define RULE_PATH_BENEATH	 1
-#define RULE_NET_PORT		 2
 #define RESTRICT_LOG_NEW_EXEC_ON 2U
 
 #define FS_EXECUTE	((uint64_t)1 << 0)
@@ -79,11 +78,6 @@ struct path_beneath {
 	uint64_t allowed;
 	int32_t parent_fd;
 } __attribute__((packed));
-
-struct net_port {
-	uint64_t allowed;
-	uint64_t port;
-};
 
 int landlock_abi(void)
 {
@@ -245,36 +239,16 @@ int landlock_restrict(const struct view_rule *rules, size_t n, int *ret_abi,
 	return rc < 0 ? rc : restrict_self(ruleset, abi, e);
 }
 
-static int add_port(int ruleset, uint16_t port, struct err *e)
-{
-	const struct net_port rule = { .allowed = NET_CONNECT_TCP,
-				       .port = port };
-
-	if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0U) <
-	    0)
-		return err_errno(e, errno, "add a Landlock rule for port %u",
-				 port);
-	return 0;
-}
-
-int landlock_restrict_helper(const char *const *paths, size_t n,
-			     uint16_t tcp_port, int *ret_abi, struct err *e)
+int landlock_restrict_helper(int *ret_abi, struct err *e)
 {
 	int abi = landlock_abi();
 	struct ruleset_attr attr = rights_of(abi);
 	cleanup_fd int ruleset = -1;
-	int rc = 0;
 
 	if (ret_abi)
 		*ret_abi = abi < 0 ? 0 : abi;
 	if (abi <= 0)
 		return 0;
 	ruleset = create_ruleset(&attr, e);
-	if (ruleset < 0)
-		return ruleset;
-	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = add_path(ruleset, paths[i], FS_READ_FILE, e);
-	if (rc == 0 && tcp_port && abi >= ABI_NET)
-		rc = add_port(ruleset, tcp_port, e);
-	return rc < 0 ? rc : restrict_self(ruleset, abi, e);
+	return ruleset < 0 ? ruleset : restrict_self(ruleset, abi, e);
 }

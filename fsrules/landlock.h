@@ -29,11 +29,8 @@ const char *landlock_lack(int abi);
 int landlock_restrict(const struct view_rule *rules, size_t n, int *ret_abi,
 		      struct err *e);
 
-/* A helper: it may read these files, and files in and below these folders,
- * connect to this TCP port (0: none), and nothing else that Landlock knows.
- * Paths that are not there are passed over.  Returns and *ret_abi as above,
- * but the first version is used as well. */
-int landlock_restrict_helper(const char *const *paths, size_t n,
-			     uint16_t tcp_port, int *ret_abi, struct err *e);
+/* A helper: nothing that Landlock knows of, neither files nor connections.
+ * Returns and *ret_abi as above, but the first version is used as well. */
+int landlock_restrict_helper(int *ret_abi, struct err *e);
 
 #endif

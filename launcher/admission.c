@@ -277,8 +277,7 @@ static bool well_formed(const struct dns_msg_admit *r)
 	    strcmp(canonical, r->name) != 0)
 		return false;
 	for (uint32_t i = 0; i < r->n; i++)
-		if (r->addr[i].family != AF_INET &&
-		    r->addr[i].family != AF_INET6)
+		if (!addr_is_sound(&r->addr[i]))
 			return false;
 	return true;
 }

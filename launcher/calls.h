@@ -4,6 +4,7 @@
 #define LAUNCHER_CALLS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "common/err.h"
 
@@ -29,7 +30,15 @@ struct calls_options {
 int calls_filter_command(const struct calls_options *o, struct err *e);
 
 enum calls_helper { CALLS_DNSFILTER, CALLS_RELAY };
-/* A helper: nothing but what it uses; all else kills it.  Foreign ABIs too. */
-int calls_filter_helper(enum calls_helper kind, struct err *e);
+
+/* A helper's descriptors below this number are all open, and it can neither
+ * close nor replace them: so a rule may name one by its number. */
+#define CALLS_FDS_FIXED 16
+
+/* A helper: nothing but what it uses; all else kills it.  Foreign ABIs too.
+ * Messages with addresses or descriptors can be sent by way of the n_fds
+ * descriptors from first_fd alone. */
+int calls_filter_helper(enum calls_helper kind, int first_fd, size_t n_fds,
+			struct err *e);
 
 #endif

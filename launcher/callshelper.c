@@ -1,10 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The helpers' filters: nothing but what is named here.  The lists are what
- * the code and the libraries below it (c-ares, glibc, musl) call, on systems
- * without a fast clock too; arguments are compared where a call is worth more
- * than its use here: nothing executable is mapped, files are opened for
- * reading, sockets are of the internet.
+ * Theory of operation.  Nothing but what is named here; the lists are what the
+ * code and the libraries below it (c-ares, glibc, musl) call, on systems
+ * without a fast clock too.  What a helper that was taken over can still reach
+ * is what its descriptors reach, so it must neither get others nor make more of
+ * those that it has:
+ *
+ * - No socket(), socketpair(), bind(), connect(), open(): descriptors come from
+ *   the monitor and from accept4() on listeners in the cage.  (c-ares looks for
+ *   /dev/urandom and does without: open() fails instead of killing.)
+ * - Each socket that leads out of the cage is connected: the relay's far ends,
+ *   the filter's to the resolvers.  write(), splice() and a sendto() without
+ *   address go to the peer, whatever the socket; there is no connect() to
+ *   dissolve that (AF_UNSPEC).  But sendmsg(), sendmmsg() and sendto() with an
+ *   address go anywhere from a connected UDP socket, and the filter needs the
+ *   first two for its listeners, whose clients are many, and for the channels.
+ *   Their arguments lie in memory, where a filter of calls cannot look; so it
+ *   looks at the descriptor's number.
+ * - For that the listeners and channels have the lowest numbers, put there
+ *   before this filter is loaded.  What number a socket has cannot be changed
+ *   then: there is no dup2() or dup3(), close() takes the higher ones alone,
+ * and those below CALLS_FDS_FIXED are all in use, so that neither accept4() nor
+ * a message nor F_DUPFD ever yields one of them.
+ * - Descriptors that a message carries to the monitor are closed there, and end
+ *   the helper.
+ *
+ * Other arguments are compared where a call is worth more than its use here:
+ * nothing executable is mapped, options of sockets are named.
  */
 #include "launcher/calls.h"
 
@@ -47,9 +69,10 @@ struct permitted {
 		.datum_b = (uint32_t)(value)                                   \
 	}
 
-#define NOT_FOR_READING (O_ACCMODE | O_CREAT | O_TRUNC)
-/* SOCK_CLOEXEC and SOCK_NONBLOCK may be there. */
-#define TYPE_BITS 0xfUL
+/* Of a descriptor's number, and those that are 0 in a fixed one. */
+#define FD_BITS	   32
+#define FIXED_BITS 4
+_Static_assert(1 << FIXED_BITS == CALLS_FDS_FIXED, "a power of two");
 
 static const int common_calls[] = {
 	SCMP_SYS(epoll_create1),
@@ -61,8 +84,6 @@ static const int common_calls[] = {
 	SCMP_SYS(read),
 	SCMP_SYS(write),
 	SCMP_SYS(writev),
-	SCMP_SYS(close),
-	SCMP_SYS(sendmsg),
 	SCMP_SYS(recvmsg),
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(accept4),
@@ -101,45 +122,30 @@ static const struct permitted common_permitted[] = {
 	{ SCMP_SYS(fcntl), 1, { LOW(1, F_SETFD) } },
 	{ SCMP_SYS(fcntl), 1, { LOW(1, F_GETFL) } },
 	{ SCMP_SYS(fcntl), 1, { LOW(1, F_SETFL) } },
-	{ SCMP_SYS(fcntl), 1, { LOW(1, F_DUPFD_CLOEXEC) } },
 };
 
 static const int dnsfilter_calls[] = {
-	/* Files: Landlock says which.  lseek and fstat are stdio's. */
-	SCMP_SYS(stat),
-	SCMP_SYS(newfstatat),
-	SCMP_SYS(statx),
-	SCMP_SYS(fstat),
-	SCMP_SYS(lseek),
-	SCMP_SYS(sysinfo) /* glibc's qsort_r() */,
-	/* c-ares looks for the host's name if resolv.conf has no domain. */
-	SCMP_SYS(uname),
-	SCMP_SYS(connect),
-	SCMP_SYS(sendto),
-	SCMP_SYS(sendmmsg),
+	SCMP_SYS(pread64), /* hosts */
+	SCMP_SYS(sysinfo), /* glibc's qsort_r() */
 	SCMP_SYS(recvmmsg),
-	SCMP_SYS(getsockname),
 };
 
 static const struct permitted dnsfilter_permitted[] = {
-	{ SCMP_SYS(open), 1, { WITHOUT(1, NOT_FOR_READING) } },
-	{ SCMP_SYS(openat), 1, { WITHOUT(2, NOT_FOR_READING) } },
+	/* Without an address. */
+	{ SCMP_SYS(sendto), 1, { IS(4, 0) } },
 	{ SCMP_SYS(getsockopt), 2, { LOW(1, SOL_SOCKET), LOW(2, SO_DOMAIN) } },
-	{ SCMP_SYS(getsockopt), 2, { LOW(1, SOL_SOCKET), LOW(2, SO_ERROR) } },
 	{ SCMP_SYS(setsockopt), 2, { LOW(1, IPPROTO_IP), LOW(2, IP_PKTINFO) } },
 	{ SCMP_SYS(setsockopt),
 	  2,
 	  { LOW(1, IPPROTO_IPV6), LOW(2, IPV6_RECVPKTINFO) } },
-	/* c-ares, of several versions. */
-	{ SCMP_SYS(setsockopt),
-	  2,
-	  { LOW(1, IPPROTO_TCP), LOW(2, TCP_NODELAY) } },
-	{ SCMP_SYS(setsockopt),
-	  2,
-	  { LOW(1, IPPROTO_TCP), LOW(2, TCP_FASTOPEN_CONNECT) } },
-	{ SCMP_SYS(setsockopt), 2, { LOW(1, SOL_SOCKET), LOW(2, SO_SNDBUF) } },
-	{ SCMP_SYS(setsockopt), 2, { LOW(1, SOL_SOCKET), LOW(2, SO_RCVBUF) } },
 };
+
+static const int dnsfilter_to_fixed[] = { SCMP_SYS(sendmsg),
+					  SCMP_SYS(sendmmsg) };
+static const int relay_to_fixed[] = { SCMP_SYS(sendmsg) };
+
+/* What fails; all else that is not permitted kills. */
+static const int dnsfilter_failing[] = { SCMP_SYS(open), SCMP_SYS(openat) };
 
 static const int relay_calls[] = {
 	SCMP_SYS(splice),
@@ -148,6 +154,8 @@ static const int relay_calls[] = {
 };
 
 static const struct permitted relay_permitted[] = {
+	/* Whether there is a free one. */
+	{ SCMP_SYS(fcntl), 1, { LOW(1, F_DUPFD_CLOEXEC) } },
 	{ SCMP_SYS(fcntl), 1, { LOW(1, F_SETPIPE_SZ) } },
 	/* Its own limits. */
 	{ SCMP_SYS(prlimit64), 1, { LOW(0, 0) } },
@@ -189,23 +197,29 @@ struct profile {
 	size_t n_calls;
 	const struct permitted *permitted;
 	size_t n_permitted;
-	bool sockets; /* may open connections */
+	const int *to_fixed; /* by way of fixed descriptors alone */
+	size_t n_to_fixed;
+	const int *failing;
+	size_t n_failing;
 };
 
 static const struct profile profiles[] = {
 	[CALLS_DNSFILTER] = { dnsfilter_calls, N(dnsfilter_calls),
 			      dnsfilter_permitted, N(dnsfilter_permitted),
-			      true },
+			      dnsfilter_to_fixed, N(dnsfilter_to_fixed),
+			      dnsfilter_failing, N(dnsfilter_failing) },
 	[CALLS_RELAY] = { relay_calls, N(relay_calls), relay_permitted,
-			  N(relay_permitted), false },
+			  N(relay_permitted), relay_to_fixed, N(relay_to_fixed),
+			  NULL, 0 },
 };
 
-static int permit_calls(scmp_filter_ctx ctx, const int *calls, size_t n)
+static int each_call(scmp_filter_ctx ctx, uint32_t action, const int *calls,
+		     size_t n)
 {
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+		rc = seccomp_rule_add(ctx, action, calls[i], 0);
 	return rc;
 }
 
@@ -219,24 +233,36 @@ static int permit(scmp_filter_ctx ctx, const struct permitted *p, size_t n)
 	return rc;
 }
 
-/* The families in both halves of the 64 bits: no other has a way in. */
-static int permit_sockets(scmp_filter_ctx ctx)
+static int permit_to_fixed(scmp_filter_ctx ctx, const struct profile *p,
+			   int first_fd, size_t n_fds)
 {
-	static const scmp_datum_t families[] = { AF_INET, AF_INET6 };
-	static const scmp_datum_t types[] = { SOCK_STREAM, SOCK_DGRAM };
+	size_t n = p->n_to_fixed * n_fds;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < N(families) * N(types); i++) {
-		const struct scmp_arg_cmp args[] = {
-			IS(0, families[i / N(types)]),
-			{ .arg = 1,
-			  .op = SCMP_CMP_MASKED_EQ,
-			  .datum_a = TYPE_BITS,
-			  .datum_b = types[i % N(types)] },
-		};
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		const struct scmp_arg_cmp fd =
+			LOW(0, first_fd + (int)(i % n_fds));
 
 		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
-					    SCMP_SYS(socket), N(args), args);
+					    p->to_fixed[i / n_fds], 1, &fd);
+	}
+	return rc;
+}
+
+/* Of a number that is not fixed: one of its higher bits is set.  A comparison
+ * by size would look at 64 bits, of which the kernel takes 32. */
+static int permit_close(scmp_filter_ctx ctx)
+{
+	int rc = 0;
+
+	for (int bit = FIXED_BITS; rc == 0 && bit < FD_BITS; bit++) {
+		const struct scmp_arg_cmp has = { .arg = 0,
+						  .op = SCMP_CMP_MASKED_EQ,
+						  .datum_a = 1UL << bit,
+						  .datum_b = 1UL << bit };
+
+		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
+					    SCMP_SYS(close), 1, &has);
 	}
 	return rc;
 }
@@ -250,33 +276,41 @@ static int permit_abort(scmp_filter_ctx ctx)
 		SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
 }
 
-static int add_rules(scmp_filter_ctx ctx, const struct profile *p)
+static int add_rules(scmp_filter_ctx ctx, const struct profile *p, int first_fd,
+		     size_t n_fds)
 {
 	int rc = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH,
 				  SCMP_ACT_KILL_PROCESS);
 
 	if (rc == 0)
-		rc = permit_calls(ctx, common_calls, N(common_calls));
+		rc = each_call(ctx, SCMP_ACT_ALLOW, common_calls,
+			       N(common_calls));
 	if (rc == 0)
-		rc = permit_calls(ctx, p->calls, p->n_calls);
+		rc = each_call(ctx, SCMP_ACT_ALLOW, p->calls, p->n_calls);
+	if (rc == 0)
+		rc = each_call(ctx, SCMP_ACT_ERRNO(EACCES), p->failing,
+			       p->n_failing);
 	if (rc == 0)
 		rc = permit(ctx, common_permitted, N(common_permitted));
 	if (rc == 0)
 		rc = permit(ctx, p->permitted, p->n_permitted);
-	if (rc == 0 && p->sockets)
-		rc = permit_sockets(ctx);
+	if (rc == 0)
+		rc = permit_to_fixed(ctx, p, first_fd, n_fds);
+	if (rc == 0)
+		rc = permit_close(ctx);
 	if (rc == 0)
 		rc = permit_abort(ctx);
 	return rc;
 }
 
-int calls_filter_helper(enum calls_helper kind, struct err *e)
+int calls_filter_helper(enum calls_helper kind, int first_fd, size_t n_fds,
+			struct err *e)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	int rc = -ENOMEM;
 
 	if (ctx) {
-		rc = add_rules(ctx, &profiles[kind]);
+		rc = add_rules(ctx, &profiles[kind], first_fd, n_fds);
 		if (rc == 0)
 			rc = seccomp_load(ctx);
 		seccomp_release(ctx);

@@ -7,10 +7,10 @@
 #include "common/err.h"
 #include "launcher/calls.h"
 
-/* The DNS filter re-reads resolv.conf and hosts, in whatever folder they are
- * now and replaced files included, and connects to port 53; the relay reads
- * nothing and connects to nobody.  Needs no_new_privs.  A kernel without
- * Landlock leaves the filter of system calls. */
-int confine_helper(enum calls_helper kind, struct err *e);
+/* Its descriptors are those n_fds from first_fd and nothing else below
+ * CALLS_FDS_FIXED (calls.h).  Needs no_new_privs.  A kernel without Landlock
+ * leaves the filter of system calls, which lets nothing be opened either. */
+int confine_helper(enum calls_helper kind, int first_fd, size_t n_fds,
+		   struct err *e);
 
 #endif

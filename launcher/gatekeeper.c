@@ -127,6 +127,10 @@ static void on_relay(void *owner)
 
 		if (size == -EAGAIN)
 			return;
+		if (size == -EPROTO) {
+			watched_distrust(&g->relay);
+			return;
+		}
 		if (size <= 0) {
 			watched_ended(&g->relay);
 			return;
@@ -142,20 +146,18 @@ static void on_relay(void *owner)
 	}
 }
 
-static int run_relay(void *arg, int channel)
+static int run_relay(void *arg, const int *fds)
 {
-	const struct gatekeeper *g = arg;
-	const struct cage *c = g->cfg.cage;
 	const struct relay_config cfg = {
-		.channel = channel,
-		.listeners = { c->gateway[GATEWAY_FD_RELAY4],
-			       c->gateway[GATEWAY_FD_RELAY6],
-			       c->ready[READY_FD_LOOP_RELAY4],
-			       c->ready[READY_FD_LOOP_RELAY6] },
+		.channel = fds[HELPER_FD_CHANNEL],
+		.listeners = { fds[HELPER_FD__COUNT], fds[HELPER_FD__COUNT + 1],
+			       fds[HELPER_FD__COUNT + 2],
+			       fds[HELPER_FD__COUNT + 3] },
 		.claim_timeout_ms = CLAIM_TIMEOUT_MS,
 		.finish_timeout_ms = FINISH_IDLE_MS,
 	};
 
+	(void)arg;
 	return relay_main(&cfg);
 }
 
@@ -286,7 +288,7 @@ static void on_filter_deadline(void *arg)
 		watched_ended(&g->dns.filter);
 }
 
-static void init_helpers(struct gatekeeper *g)
+static int init_helpers(struct gatekeeper *g, struct err *e)
 {
 	const struct cage *c = g->cfg.cage;
 
@@ -294,8 +296,6 @@ static void init_helpers(struct gatekeeper *g)
 	g->dns.allow = g->cfg.allow;
 	g->dns.log_all = g->cfg.log_all;
 	g->dns.report = g->cfg.report;
-	dnsdesk_init(&g->dns);
-	g->dns.filter.loop = g->cfg.loop;
 	g->dns.filter.on_death = on_filter_death;
 	g->dns.filter.on_fatal = on_filter_fatal;
 	g->dns.filter.owner = &g->dns;
@@ -311,7 +311,8 @@ static void init_helpers(struct gatekeeper *g)
 				     c->ready[READY_FD_LOOP_RELAY6] },
 			    .n_fds = RELAY_LISTENERS,
 			    .pidfd = -1,
-			    .channel = -1 },
+			    .channel = -1,
+			    .desk = -1 },
 		.loop = g->cfg.loop,
 		.ready_size = sizeof(struct relay_msg_ready),
 		.on_message = on_relay,
@@ -319,8 +320,10 @@ static void init_helpers(struct gatekeeper *g)
 		.on_fatal = on_relay_fatal,
 		.owner = g,
 		.channel = LOOP_SOURCE_NONE,
+		.desk = LOOP_SOURCE_NONE,
 		.exit = LOOP_SOURCE_NONE,
 	};
+	return dnsdesk_init(&g->dns, g->cfg.loop, e);
 }
 
 static int start_connector(struct gatekeeper *g, struct err *e)
@@ -395,8 +398,9 @@ int gatekeeper_start(struct gatekeeper **ret, const struct gatekeeper_config *c,
 	g->deadline.arg = g;
 	g->filter_deadline.fn = on_filter_deadline;
 	g->filter_deadline.arg = g;
-	init_helpers(g);
-	rc = conns_new(&g->conns, e);
+	rc = init_helpers(g, e);
+	if (rc == 0)
+		rc = conns_new(&g->conns, e);
 	if (rc == 0)
 		rc = watched_start(&g->dns.filter, e);
 	if (rc == 0)
@@ -461,6 +465,7 @@ void gatekeeper_free(struct gatekeeper *g)
 	loop_remove(g->cfg.loop, &g->denied);
 	watched_stop(&g->dns.filter);
 	watched_stop(&g->relay);
+	dnsdesk_done(&g->dns);
 	inbound_free(g->inbound);
 	connector_free(g->local);
 	connector_free(g->connector);

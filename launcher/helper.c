@@ -21,6 +21,7 @@
 #include "launcher/confine.h"
 
 #define READY_MAX     64
+#define FIRST_FD      (STDERR_FILENO + 1)
 #define READY_WAIT_MS 30000
 
 /* Thousands of connections; the command keeps the caller's limit. */
@@ -45,22 +46,48 @@ static int null_stdio(void)
 	return 0;
 }
 
-__attribute__((noreturn)) static void helper_main(const struct helper *h,
-						  int channel, pid_t monitor)
+/* Moves them to the numbers behind stderr, in their order, and fills up those
+ * that are left below CALLS_FDS_FIXED: these numbers are never free again
+ * (calls.h).  All else is closed. */
+static int put_low(int *fds, size_t n)
 {
-	int keep[HELPER_FDS_MAX + 1];
+	size_t n_low = CALLS_FDS_FIXED - FIRST_FD;
+	int high[CALLS_FDS_FIXED];
+
+	if (n > n_low)
+		return -1;
+	for (size_t i = 0; i < n_low; i++) {
+		high[i] = fcntl(i < n && fds[i] >= 0 ? fds[i] : STDIN_FILENO,
+				F_DUPFD_CLOEXEC, CALLS_FDS_FIXED);
+		if (high[i] < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < n_low; i++)
+		if (dup3(high[i], FIRST_FD + (int)i, O_CLOEXEC) < 0)
+			return -1;
+	for (size_t i = 0; i < n; i++)
+		if (fds[i] >= 0)
+			fds[i] = FIRST_FD + (int)i;
+	return close_range(CALLS_FDS_FIXED, ~0U, 0);
+}
+
+__attribute__((noreturn)) static void
+helper_main(const struct helper *h, int channel, int desk, pid_t monitor)
+{
+	int fds[HELPER_FD__COUNT + HELPER_FDS_MAX];
 	struct err e = { 0 };
 	sigset_t none;
 
-	memcpy(keep, h->fds, sizeof(h->fds));
-	keep[h->n_fds] = channel;
+	fds[HELPER_FD_CHANNEL] = channel;
+	fds[HELPER_FD_DESK] = desk;
+	memcpy(fds + HELPER_FD__COUNT, h->fds, sizeof(h->fds));
 	(void)sigemptyset(&none);
 	if (prctl(PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L) < 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) < 0 ||
 	    prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0 ||
 	    prctl(PR_SET_NAME, h->comm, 0L, 0L, 0L) < 0 || setsid() < 0 ||
 	    sigprocmask(SIG_SETMASK, &none, NULL) < 0 || chdir("/") < 0 ||
-	    null_stdio() < 0 || fd_close_others(keep, h->n_fds + 1) < 0) {
+	    null_stdio() < 0 || put_low(fds, HELPER_FD__COUNT + h->n_fds) < 0) {
 		log_error("the %s process cannot confine itself: %s", h->name,
 			  strerror(errno));
 		_exit(1);
@@ -69,33 +96,41 @@ __attribute__((noreturn)) static void helper_main(const struct helper *h,
 		_exit(1);
 	raise_fd_limit();
 	/* The last: what comes now may be hostile. */
-	if (confine_helper(h->kind, &e) < 0) {
+	if (confine_helper(h->kind, FIRST_FD, HELPER_FD__COUNT + h->n_fds, &e) <
+	    0) {
 		log_error("the %s process cannot confine itself: %s", h->name,
 			  e.msg);
 		_exit(1);
 	}
-	exit(h->run(h->arg, channel));
+	exit(h->run(h->arg, fds));
 }
 
 int helper_start(struct helper *h, struct err *e)
 {
 	pid_t monitor = getpid();
-	int pair[2];
-	int rc = ipc_pair(pair, e);
+	int channel[2], desk[2];
+	int rc = ipc_pair(channel, e);
 
 	if (rc < 0)
 		return rc;
-	h->pid = fork();
-	if (h->pid == 0) {
-		(void)close(pair[0]);
-		helper_main(h, pair[1], monitor);
+	rc = ipc_pair(desk, e);
+	if (rc < 0) {
+		fd_close(&channel[0]);
+		fd_close(&channel[1]);
+		return rc;
 	}
-	(void)close(pair[1]);
-	h->channel = pair[0];
+	h->pid = fork();
+	if (h->pid == 0)
+		helper_main(h, channel[1], desk[1], monitor);
+	(void)close(channel[1]);
+	(void)close(desk[1]);
+	h->channel = channel[0];
+	h->desk = desk[0];
 	if (h->pid < 0) {
 		h->pid = 0;
 		rc = err_errno(e, errno, "fork the %s process", h->name);
 		fd_close(&h->channel);
+		fd_close(&h->desk);
 		return rc;
 	}
 	h->pidfd = pidfd_open(h->pid, 0);
@@ -128,7 +163,8 @@ int helper_wait_ready(struct helper *h, size_t msg_size, struct err *e)
 
 	if (n == (ssize_t)msg_size)
 		return 0;
-	if (n == 0 && exited_by_itself(h->pid)) {
+	/* Reset: it left what we had sent. */
+	if ((n == 0 || n == -ECONNRESET) && exited_by_itself(h->pid)) {
 		e->msg[0] = '\0';
 		return -EPIPE;
 	}
@@ -140,6 +176,7 @@ int helper_stop(struct helper *h)
 	int status = 0;
 
 	fd_close(&h->channel);
+	fd_close(&h->desk);
 	if (h->pid > 0) {
 		(void)kill(h->pid, SIGKILL);
 		while (waitpid(h->pid, &status, 0) < 0 && errno == EINTR)

@@ -19,6 +19,14 @@ static void on_channel(void *arg, uint32_t events)
 	w->on_message(w->owner);
 }
 
+static void on_desk(void *arg, uint32_t events)
+{
+	struct watched *w = arg;
+
+	(void)events;
+	w->on_desk(w->owner);
+}
+
 static void on_exit_fd(void *arg, uint32_t events)
 {
 	struct watched *w = arg;
@@ -36,18 +44,22 @@ int watched_start(struct watched *w, struct err *e)
 	int rc = helper_start(&w->helper, e);
 
 	w->channel = LOOP_SOURCE_NONE;
+	w->desk = LOOP_SOURCE_NONE;
 	w->exit = LOOP_SOURCE_NONE;
 	if (rc < 0)
 		return rc;
 	rc = loop_add(w->loop, &w->channel, w->helper.channel, EPOLLIN,
 		      on_channel, w);
+	if (rc == 0 && w->on_desk)
+		rc = loop_add(w->loop, &w->desk, w->helper.desk, EPOLLIN,
+			      on_desk, w);
 	if (rc == 0)
 		rc = loop_add(w->loop, &w->exit, w->helper.pidfd, EPOLLIN,
 			      on_exit_fd, w);
 	if (rc < 0)
 		return err_errno(e, -rc, "watch the %s process",
 				 w->helper.name);
-	return 0;
+	return w->on_start ? w->on_start(w->owner, e) : 0;
 }
 
 bool watched_is_running(const struct watched *w)
@@ -58,6 +70,7 @@ bool watched_is_running(const struct watched *w)
 static int end(struct watched *w)
 {
 	loop_remove(w->loop, &w->channel);
+	loop_remove(w->loop, &w->desk);
 	loop_remove(w->loop, &w->exit);
 	return helper_stop(&w->helper);
 }
@@ -75,13 +88,10 @@ void watched_ended(struct watched *w)
 		w->window_ms = now;
 		w->n_deaths = 0;
 	}
-	log_msg(w->again_status && WIFEXITED(status) &&
-				WEXITSTATUS(status) == w->again_status
-			? LOG_LEVEL_DEBUG
-			: LOG_LEVEL_WARNING,
-		"the %s process ended (%s %d); starting it again",
-		w->helper.name, WIFSIGNALED(status) ? "signal" : "status",
-		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	log_warning("the %s process ended (%s %d); starting it again",
+		    w->helper.name, WIFSIGNALED(status) ? "signal" : "status",
+		    WIFSIGNALED(status) ? WTERMSIG(status)
+					: WEXITSTATUS(status));
 	if (++w->n_deaths > RESTARTS_MAX)
 		(void)err_set(&e, ECHILD, "the %s process keeps dying",
 			      w->helper.name);

@@ -17,10 +17,13 @@ struct watched {
 	struct helper helper;
 	struct loop *loop;
 	size_t ready_size; /* of its first message */
-	int again_status;  /* its exit status if it asks for that; 0: none */
 	/* The channel is readable.  Calls watched_ended() at end of file and
 	 * watched_distrust() for nonsense, and touches nothing after that. */
 	void (*on_message)(void *owner);
+	/* It was started, for the first time or again; may be NULL. */
+	int (*on_start)(void *owner, struct err *e);
+	/* Likewise for desk; NULL: it is not used. */
+	void (*on_desk)(void *owner);
 	/* It ended: before it is started again, or for good. */
 	void (*on_death)(void *owner);
 	/* It keeps dying or cannot be started. */
@@ -31,6 +34,7 @@ struct watched {
 
 	/* Private: */
 	struct loop_source channel;
+	struct loop_source desk;
 	struct loop_source exit;
 	unsigned n_deaths;
 	uint64_t window_ms;

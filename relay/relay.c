@@ -257,7 +257,6 @@ int relay_main(const struct relay_config *c)
 		.finish = { .fn = on_finish_timeout, .arg = &r },
 	};
 	struct err e = { 0 };
-	int channel = c->channel;
 	int rc;
 
 	for (size_t i = 0; i < RELAY_LISTENERS; i++)
@@ -276,11 +275,5 @@ int relay_main(const struct relay_config *c)
 		r.status = 1;
 	}
 	done(&r);
-	fd_close(&channel);
-	for (size_t i = 0; i < RELAY_LISTENERS; i++) {
-		int listener = c->listeners[i];
-
-		fd_close(&listener);
-	}
 	return r.status;
 }

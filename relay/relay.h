@@ -75,8 +75,8 @@ struct relay_msg_ready {
 #define RELAY_LISTENERS 4
 
 struct relay_config {
-	int channel; /* SEQPACKET to the monitor; owned */
-	/* Listening, non-blocking; owned; -1: none.  Those of the gateway,
+	int channel; /* SEQPACKET to the monitor; borrowed */
+	/* Listening, non-blocking; borrowed; -1: none.  Those of the gateway,
 	 * IPv4 and IPv6, then those of the agent's loopback. */
 	int listeners[RELAY_LISTENERS];
 	/* How long an unclaimed socket is kept, and how long the relay goes on

@@ -17,6 +17,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@
 
 #include "common/ipc.h"
 #include "dnsfilter/dnsfilter.h"
+#include "launcher/dnssocket.h"
 #include "tests/unit/dns_build.h"
 
 #define DEADLINE_MS   10000
@@ -37,7 +39,9 @@ struct live {
 	char hosts[64];
 	struct allowlist *al;
 	pid_t pid;
+	pid_t desk; /* the process that hands out sockets */
 	int channel;
+	int changed;	     /* an eventfd: files have changed */
 	int upstream_udp[2]; /* 127.0.0.1 and 127.0.0.2 */
 	int upstream_tcp;
 	struct sockaddr_in asker; /* of the last upstream_read() */
@@ -120,14 +124,56 @@ static inline void put_file(const char *path, const char *text)
 	assert_int_equal(rename(tmp, path), 0);
 }
 
-static inline void run_filter(struct live *l, int channel, bool log_all)
+/* Sends the files as they are now. */
+static inline void send_config(struct live *l)
+{
+	int hosts = open(l->hosts, O_RDONLY | O_CLOEXEC);
+	int fd = open(l->resolv_conf, O_RDONLY | O_CLOEXEC);
+	struct dns_msg_config m;
+	char text[4096];
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	assert_true(n >= 0 && hosts >= 0);
+	text[n] = '\0';
+	memset(&m, 0, sizeof(m));
+	m.type = DNS_MSG_CONFIG;
+	resolvconf_parse(text, &m.resolvers);
+	assert_int_equal(ipc_send(l->channel, &m, sizeof(m), &hosts, 1, true),
+			 0);
+	(void)close(fd);
+	(void)close(hosts);
+}
+
+/* The monitor as far as sockets go, in a process of its own, since the filter
+ * waits for it. */
+static inline void run_desk(int desk)
+{
+	struct resolvconf rc = { .n_servers = 1 };
+	struct dns_msg_socket m;
+
+	while (ipc_recv(desk, &m, sizeof(m), NULL, NULL, NULL, true) ==
+	       sizeof(m)) {
+		int fd;
+
+		rc.server[0] = m.server;
+		fd = dnssocket_open(&rc, 0, m.transport);
+		m.error = fd < 0 ? -fd : 0;
+		(void)ipc_send(desk, &m, sizeof(m), &fd, fd >= 0, true);
+		if (fd >= 0)
+			(void)close(fd);
+	}
+	_exit(0);
+}
+
+static inline void run_filter(struct live *l, int channel, int desk,
+			      bool log_all)
 {
 	struct dnsfilter_config c = { .allowlist = l->al,
 				      .channel = channel,
+				      .desk = desk,
+				      .changed = l->changed,
 				      .n_udp = 1,
 				      .n_tcp = 1,
-				      .resolv_conf = l->resolv_conf,
-				      .hosts = l->hosts,
 				      .log_all = log_all };
 
 	c.udp[0] = listener(SOCK_DGRAM);
@@ -152,7 +198,7 @@ static inline void start(struct live *l, bool log_all)
 {
 	struct dns_msg_ready ready;
 	struct err e;
-	int fds[2];
+	int fds[2], desk[2];
 
 	memcpy(l->dir, "/tmp/egress-run-test-XXXXXX", 28);
 	assert_non_null(mkdtemp(l->dir));
@@ -171,15 +217,29 @@ static inline void start(struct live *l, bool log_all)
 		assert_int_equal(allowlist_add_domain(l->al, name, &e), 0);
 	}
 	assert_int_equal(ipc_pair(fds, &e), 0);
+	assert_int_equal(ipc_pair(desk, &e), 0);
 	l->channel = fds[0];
+	l->changed = eventfd(0, EFD_CLOEXEC);
+	assert_true(l->changed >= 0);
+	l->desk = fork();
+	assert_true(l->desk >= 0);
+	if (l->desk == 0) {
+		(void)close(fds[0]);
+		(void)close(fds[1]);
+		(void)close(desk[1]);
+		run_desk(desk[0]);
+	}
+	(void)close(desk[0]);
 	l->upstream_udp[0] = bound(SOCK_DGRAM, "127.0.0.1", UPSTREAM_PORT);
 	l->upstream_udp[1] = bound(SOCK_DGRAM, "127.0.0.2", UPSTREAM_PORT);
 	l->upstream_tcp = bound(SOCK_STREAM, "127.0.0.1", UPSTREAM_PORT);
 	l->pid = fork();
 	assert_true(l->pid >= 0);
 	if (l->pid == 0)
-		run_filter(l, fds[1], log_all);
+		run_filter(l, fds[1], desk[1], log_all);
 	(void)close(fds[1]);
+	(void)close(desk[1]);
+	send_config(l);
 	channel_read(l, &ready, sizeof(ready), DNS_MSG_READY);
 }
 
@@ -194,6 +254,8 @@ static inline int wait_exit(struct live *l)
 
 static inline void clean_up(struct live *l)
 {
+	assert_int_equal(waitpid(l->desk, NULL, 0), l->desk);
+	(void)close(l->changed);
 	(void)close(l->upstream_udp[0]);
 	(void)close(l->upstream_udp[1]);
 	(void)close(l->upstream_tcp);

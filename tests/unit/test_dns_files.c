@@ -2,6 +2,7 @@
 /* The host's files (hosts, resolv.conf), and the policy. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,15 @@ static void write_file(const char *text)
 	assert_non_null(f);
 	assert_true(fputs(text, f) >= 0);
 	assert_int_equal(fclose(f), 0);
+}
+
+static void load(struct hosts *h)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(hosts_load(h, fd), 0);
+	if (fd >= 0)
+		(void)close(fd);
 }
 
 static int set_up(void **state)
@@ -60,7 +70,9 @@ static void test_hosts(void **state)
 		"fe80::1%lo www.example.org\n192.0.2.4\n"
 		"192.0.2.5 other.test b\303\274cher.example.org\n"
 		"192.0.2.6 last.example.org");
-	assert_int_equal(hosts_new(&h, path, al), 0);
+	assert_int_equal(hosts_new(&h, al), 0);
+	assert_false(hosts_find(h, "www.example.org", DNS_TYPE_A, &c));
+	load(h);
 	assert_true(hosts_find(h, "www.example.org", DNS_TYPE_A, &c));
 	assert_int_equal(c.n_addr, 2);
 	assert_memory_equal(c.addr, "\300\0\2\1\300\0\2\2", 8);
@@ -74,12 +86,15 @@ static void test_hosts(void **state)
 	assert_false(hosts_find(h, "other.test", DNS_TYPE_A, &c));
 
 	write_file("192.0.2.77 none.example.org\n");
+	load(h);
 	assert_true(hosts_find(h, "none.example.org", DNS_TYPE_A, &c));
 	assert_int_equal(c.addr[3], 77);
 	assert_false(hosts_find(h, "www.example.org", DNS_TYPE_A, &c));
 	assert_int_equal(unlink(path), 0);
+	load(h);
 	assert_false(hosts_find(h, "none.example.org", DNS_TYPE_A, &c));
 	write_file("192.0.2.78 none.example.org\n");
+	load(h);
 	assert_true(hosts_find(h, "none.example.org", DNS_TYPE_A, &c));
 	hosts_free(h);
 }
@@ -96,10 +111,22 @@ static void test_many_addresses(void **state)
 		assert_true(fprintf(f, "192.0.%d.%d www.example.org\n", i / 250,
 				    i % 250) > 0);
 	assert_int_equal(fclose(f), 0);
-	assert_int_equal(hosts_new(&h, path, al), 0);
+	assert_int_equal(hosts_new(&h, al), 0);
+	load(h);
 	assert_true(hosts_find(h, "www.example.org", DNS_TYPE_A, &c));
 	assert_int_equal(c.n_addr, DNS_ADDRESSES_MAX);
 	hosts_free(h);
+}
+
+static struct resolvconf parse(const char *text)
+{
+	struct resolvconf rc;
+	char *copy = strdup(text);
+
+	assert_non_null(copy);
+	resolvconf_parse(copy, &rc);
+	free(copy);
+	return rc;
 }
 
 static void test_resolvconf(void **state)
@@ -107,31 +134,56 @@ static void test_resolvconf(void **state)
 	struct resolvconf rc;
 
 	(void)state;
-	write_file("nameserver 192.0.2.1\n  options timeout:2 attempts:3\n"
+	rc = parse("nameserver 192.0.2.1\n  options timeout:2 attempts:3\n"
 		   "nameserver 192.0.2.2 # options timeout:9\n"
 		   "; options attempts:1\noptions rotate use-vc\n");
-	rc = resolvconf_read(path);
 	assert_int_equal(rc.timeout_ms, 2000);
 	assert_int_equal(rc.attempts, 3);
 	assert_int_equal(rc.n_servers, 2);
 	assert_true(rc.use_vc);
+	assert_memory_equal(rc.server[1].bytes, "\300\0\2\2", 4);
 	/* 2 servers, 1 + 2 + 4 rounds of 2 s are 28 s */
 	assert_int_equal(resolvconf_fit_timeout_ms(&rc, 30000), 2000);
 	assert_int_equal(resolvconf_fit_timeout_ms(&rc, 14000), 1000);
 	assert_int_equal(resolvconf_fit_timeout_ms(&rc, 1), 500);
 
-	write_file("options timeout:99 attempts:99\noptions timeout:x\n");
-	rc = resolvconf_read(path);
+	rc = parse("options timeout:99 attempts:99\noptions timeout:x\n");
 	assert_int_equal(rc.timeout_ms, 30000);
 	assert_int_equal(rc.attempts, 5);
 	assert_int_equal(rc.n_servers, 1);
-	write_file("options timeout:0 attempts:-1\n");
-	rc = resolvconf_read(path);
+	assert_memory_equal(rc.server[0].bytes, "\177\0\0\1", 4);
+	rc = parse("options timeout:0 attempts:-1");
 	assert_int_equal(rc.timeout_ms, 1000);
 	assert_int_equal(rc.attempts, 2);
-	rc = resolvconf_read("/nonexistent");
+	rc = parse("");
 	assert_int_equal(rc.timeout_ms, 5000);
 	assert_int_equal(rc.n_servers, 1);
+}
+
+static void test_resolvers(void **state)
+{
+	struct resolvconf rc, again;
+
+	(void)state;
+	rc = parse("nameserver\nnameserver 192.0.2.1:5353\n"
+		   "nameserver host.test\nnameserver 2001:db8::53\n"
+		   "nameserver fe80::1%lo\nnameserver fe80::2%nowhere0\n"
+		   "nameserver 192.0.2.9%lo\n");
+	assert_int_equal(rc.n_servers, 2);
+	assert_int_equal(rc.server[0].family, AF_INET6);
+	assert_int_equal(rc.scope[0], 0);
+	assert_true(rc.scope[1] > 0);
+	rc = parse("nameserver 192.0.2.1\nnameserver 192.0.2.2\n"
+		   "nameserver 192.0.2.3\nnameserver 192.0.2.4\n"
+		   "nameserver 192.0.2.5\nnameserver 192.0.2.6\n"
+		   "nameserver 192.0.2.7\nnameserver 192.0.2.8\n"
+		   "nameserver 192.0.2.9\n");
+	assert_int_equal(rc.n_servers, RESOLVERS_MAX);
+	again = parse("nameserver 192.0.2.1 x\nnameserver 192.0.2.2\n"
+		      "nameserver 192.0.2.3\nnameserver 192.0.2.4\n"
+		      "nameserver 192.0.2.5\nnameserver 192.0.2.6\n"
+		      "nameserver 192.0.2.7\nnameserver 192.0.2.8");
+	assert_memory_equal(&rc, &again, sizeof(rc));
 }
 
 static void test_policy(void **state)
@@ -191,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_hosts),
 		cmocka_unit_test(test_many_addresses),
 		cmocka_unit_test(test_resolvconf),
+		cmocka_unit_test(test_resolvers),
 		cmocka_unit_test(test_policy),
 	};
 

@@ -36,6 +36,7 @@ static void test_hosts_first(void **state)
 	assert_int_equal(answer(&l, fd, 2), 0x8180);
 	assert_int_equal(n_answers(&l), 0);
 	put_file(l.hosts, "192.0.2.201 new.example.org\n");
+	send_config(&l);
 	ask(&l, fd, 3, "new.example.org", 1);
 	channel_read(&l, &m, sizeof(m), DNS_MSG_ADMIT);
 	assert_memory_equal(m.addr[0].bytes, A("\311"), 4);
@@ -92,6 +93,7 @@ static void test_next_server_after_servfail(void **state)
 	(void)state;
 	put_file(l.resolv_conf, "nameserver 127.0.0.1\n"
 				"nameserver 127.0.0.2\noptions timeout:1\n");
+	send_config(&l);
 	ask(&l, fd, 1, "www.example.org", 1);
 	upstream_read(&l, 0);
 	upstream_begin(&l, "www.example.org", 1, 0x8182);
@@ -122,6 +124,7 @@ static void test_resolv_conf_changes(void **state)
 	ask(&l, fd, 1, "old.example.org", 1);
 	upstream_read(&l, 0);
 	put_file(l.resolv_conf, "nameserver 127.0.0.2\n");
+	send_config(&l);
 	ask(&l, fd, 2, "new.example.org", 1);
 	for (int i = 0; i < 2; i++) {
 		upstream_read(&l, 1);
@@ -134,6 +137,64 @@ static void test_resolv_conf_changes(void **state)
 	assert_true(readable(fd, DEADLINE_MS));
 	assert_int_equal(recv(fd, l.in.b, sizeof(l.in.b), 0) > 12, 1);
 	assert_true(readable(fd, DEADLINE_MS));
+	(void)close(fd);
+}
+
+/* While a change is known and not yet dealt with, no question is read; then
+ * the next one goes by the new files. */
+static void test_change_comes_first(void **state)
+{
+	int fd = client(SOCK_DGRAM, "127.0.0.1");
+	struct dns_msg_refresh m;
+	uint64_t count = 1;
+
+	(void)state;
+	assert_int_equal(write(l.changed, &count, sizeof(count)),
+			 sizeof(count));
+	put_file(l.resolv_conf, "nameserver 127.0.0.2\n");
+	ask(&l, fd, 1, "www.example.org", 1);
+	channel_read(&l, &m, sizeof(m), DNS_MSG_REFRESH);
+	assert_false(readable(l.upstream_udp[0], 0));
+	send_config(&l); /* the change still shows: this one is served */
+	upstream_read(&l, 1);
+	upstream_begin(&l, "www.example.org", 1, 0x8180);
+	upstream_send(&l, 1);
+	assert_int_equal(answer(&l, fd, 1), 0x8180);
+	ask(&l, fd, 2, "www.example.org", 28);
+	channel_read(&l, &m, sizeof(m), DNS_MSG_REFRESH);
+	assert_int_equal(read(l.changed, &count, sizeof(count)), sizeof(count));
+	send_config(&l);
+	upstream_read(&l, 1);
+	assert_false(readable(l.channel, 0));
+	(void)close(fd);
+}
+
+/* Questions one after the other come from ports and with numbers of their own.
+ */
+static void test_fresh_ports_and_numbers(void **state)
+{
+	int fd = client(SOCK_DGRAM, "127.0.0.1");
+	unsigned port[8], id[8], same_port = 0, same_id = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		char name[] = "x.example.org";
+
+		name[0] = (char)('a' + i);
+		ask(&l, fd, i, name, 1);
+		upstream_read(&l, 0);
+		port[i] = l.asker.sin_port;
+		id[i] = m_get16(&l.in, 0);
+		upstream_begin(&l, name, 1, 0x8180);
+		upstream_send(&l, 0);
+		assert_int_equal(answer(&l, fd, i), 0x8180);
+		for (unsigned j = 0; j < i; j++) {
+			same_port += port[j] == port[i];
+			same_id += id[j] == id[i];
+		}
+	}
+	/* By chance: one in a thousand runs has one pair. */
+	assert_true(same_port <= 2 && same_id <= 2);
 	(void)close(fd);
 }
 
@@ -211,6 +272,8 @@ static int run(void)
 		LIVE(test_upstream_denials_and_faults),
 		LIVE(test_next_server_after_servfail),
 		LIVE(test_resolv_conf_changes),
+		LIVE(test_change_comes_first),
+		LIVE(test_fresh_ports_and_numbers),
 		LIVE(test_server_without_edns),
 		LIVE(test_truncated_upstream),
 	};

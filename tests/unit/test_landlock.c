@@ -236,35 +236,26 @@ static void scopes(void *arg)
 
 static void helper_paths(void *arg)
 {
-	const struct tree *t = arg;
-	char ro[64], one[64];
-	const char *paths[] = { ro, one, "/nowhere/at/all" };
 	struct sockaddr_in to = { .sin_family = AF_INET };
 	struct err e = { 0 };
 	int abi, fd;
 
-	(void)snprintf(ro, sizeof(ro), "%s/ro", t->top);
-	(void)snprintf(one, sizeof(one), "%s/one", t->top);
-	CHECK(landlock_restrict_helper(paths, N(paths), 53, &abi, &e) == 0);
+	(void)arg;
+	CHECK(landlock_restrict_helper(&abi, &e) == 0);
 	CHECK(abi == landlock_abi());
-	CHECK(open("ro/f", O_RDONLY) >= 0 && open("one", O_RDONLY) >= 0);
+	CHECK_FAILS(EACCES, open("ro/f", O_RDONLY));
 	CHECK_FAILS(EACCES, open("one", O_WRONLY));
 	CHECK_FAILS(EACCES, open("ro", O_RDONLY));
-	CHECK_FAILS(EACCES, open("rw/f", O_RDONLY));
-	CHECK_FAILS(EACCES, open("ro/f", O_WRONLY));
+	CHECK_FAILS(EACCES, open("/dev/null", O_RDONLY));
 	CHECK_FAILS(EACCES, execl("/bin/true", "true", NULL));
 	if (abi < 4)
 		return;
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	CHECK_FAILS(EACCES, bind(fd, (const struct sockaddr *)&to, sizeof(to)));
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	to.sin_port = htons(80);
+	to.sin_port = htons(53);
 	CHECK_FAILS(EACCES,
 		    connect(fd, (const struct sockaddr *)&to, sizeof(to)));
-	/* A port of the test's own netns: nobody listens, but it may. */
-	to.sin_port = htons(53);
-	CHECK(connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0 ||
-	      errno != EACCES);
 }
 
 static void in_child(void **state, forked_fn *fn)
