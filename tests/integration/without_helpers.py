@@ -230,6 +230,13 @@ def denied(home):
 
 
 @contextlib.contextmanager
+def nested(home):
+    home.profile("nests", {"egress_run": {"user_namespaces": True},
+                           "filesystem": {"allow": [str(home.work)]}})
+    yield {"ARGS": ["-p", "nests"]}
+
+
+@contextlib.contextmanager
 def granted_to_read(home):
     path = home.write("only/file", "text", 0o644)
     yield {"path": path, "ARGS": ["--read", path.parent]}

@@ -6,6 +6,7 @@
  *   landlock seccomp     not entered
  *   call=N abi           the filter without the rules about that call, or with
  *                        foreign entries
+ *   low32                comparing all 64 bits where it should be 32
  *   nnp                  no_new_privs not set (nor can the two above be)
  *   capset bset          capabilities kept, the bounding set kept
  *   userns pidns ipcns   that namespace not made
@@ -378,8 +379,11 @@ int seccomp_rule_add(scmp_filter_ctx ctx, uint32_t action, int number,
 	va_list ap;
 
 	va_start(ap, n);
-	for (unsigned i = 0; i < n && i < 6; i++)
+	for (unsigned i = 0; i < n && i < 6; i++) {
 		args[i] = va_arg(ap, struct scmp_arg_cmp);
+		if (args[i].datum_a == UINT32_MAX && without("low32"))
+			args[i].datum_a = UINT64_MAX;
+	}
 	va_end(ap);
 	(void)snprintf(text, sizeof(text), "%d", number);
 	if (without_that("call", text))
