@@ -4,7 +4,57 @@
 An attempt (a row of ESCAPES) is made under egress-run, where it is stopped;
 then with every measure that stops it switched off (clients/without.c), where
 it succeeds; and, where there are several, with each of them alone, which is
-enough. Then it is known what each of them is for.
+enough. Then it is known what each of them is for. All of it as root and as an
+ordinary user.
+
+The numbers are those of the list below. Its rows are here by that number,
+unless another file is named; [o] is test_escapes_outside.py.
+
+ 1  sockets of container daemons    also test_escapes.py, test_files_masks.py
+ 2  session bus                     also test_escapes.py (dbus-send)
+ 3  system bus
+ 4  name service daemons
+ 5  agents of keys
+ 6  tmux, X11, editors
+ 7  abstract sockets                [o]
+ 8  datagrams without connect()
+ 9  a supervisor that reads pointers: there is none; the filter decides by
+    numbers alone, and no path is looked at but by the view
+10  a helper inside                 also [o]: init has no more rights
+11  TIOCSTI                         [o]
+12  TIOCLINUX                       [o]
+13  other terminals
+14  TIOCSETD, raw mode              [o]; O_NONBLOCK: test_terminal.py
+15  escape sequences: not stopped, and documented (egress-run(1), LIMITS)
+16  ptrace, /proc/PID               for an ordinary user the user namespace is
+    a lock that there is no start without: what the other two hide is shown
+17  signals
+18  descriptors, the working folder also test_escapes.py
+19  keys                            also test_escapes_kernel.py
+20  io_uring
+21  families of sockets
+22  foreign entries                 x32: test_escapes_kernel.py
+23  user namespaces                 with the key: test_escapes_kernel.py
+24  mounts                          also test_escapes_kernel.py
+25  core dumps                      the kernel's own word that there was one,
+    so that core_pattern, which is the machine's, is left alone
+26  switches of the kernel          an ordinary user has no right to them
+27  setuid, file capabilities       root has no uid inside a user's run, so
+    that setuid gains nothing there even without any other lock
+28  LD_PRELOAD and the like         the launcher's own: test_preload_by_sudo of
+    test_escapes_kernel.py, test_no_program_is_run of test_launch.py
+29  its own files                   also test_escapes.py
+30  processes, memory, disk         test_limits.py, whose controls are runs
+    without the option
+31  /sys, memory of the host
+32  the machine's calls             all of them: test_escapes_kernel.py
+
+What runs later: the hooks of git here; planted links in [o]; what the end of
+the run tells of in test_changes.py. A denied file that is replaced from
+outside, or was missing: [o], test_files_masks.py. A /proc that is covered:
+test_launch.py. The gate against its own administrator: test_capabilities.py.
+Audit records of Landlock are not looked at: they are the machine's, and the
+lab is not in its first network namespace.
 """
 import os
 import platform
@@ -39,6 +89,9 @@ WRITE = 'attempt("it", lambda: os.close(os.open(WHERE["path"], os.O_WRONLY)))\n'
 CONTAINS = """
 attempt("it", lambda: "done" if WHERE["text"] in read(WHERE["path"])
         else "none")
+"""
+VARIABLE = """
+attempt("it", lambda: "done" if os.environ.get(WHERE["name"]) else "none")
 """
 COMMAND = """
 import subprocess
@@ -128,11 +181,19 @@ ESCAPES = [
            w.host_file("nsswitch.conf", "\nhosts: lab-marker\n")),
     Escape("4 resolv.conf", CONTAINS, ["host=/etc/resolv.conf"],
            w.host_file("resolv.conf", "\nnameserver 203.0.113.54\n")),
+    Escape("2 address of the bus", VARIABLE, ["environment"],
+           w.variable("DBUS_SESSION_BUS_ADDRESS", "unix:path=/run/bus")),
+    Escape("4 hosts", CONTAINS, ["host=/etc/hosts"],
+           w.host_file("hosts", "\n192.0.2.99 lab-marker.test\n")),
     Escape("5 ssh-agent", command("ssh-add", "-l"),
            ["host=/tmp", "environment"], w.agent, hole=1, stopped={2}),
     Escape("6 tmux", command("tmux", "-L", "lab-outer", "ls"),
            ["host=/tmp"], w.tmux, hole=0, stopped={1}),
     Escape("6 X11", CONNECT, ["host=/tmp"], w.bound("/tmp/.X11-unix/X77")),
+    Escape("6 VS Code", CONNECT, ["host=/var/tmp"],
+           w.bound("/var/tmp/vscode-ipc-77.sock")),
+    Escape("6 variables", VARIABLE, ["environment"],
+           w.variable("TMUX", "/tmp/tmux-0/default,1,0")),
     Escape("8 datagram to a socket", SEND, ["host=/run"],
            w.bound("/run/lab-dgram.sock", w.socket.SOCK_DGRAM)),
     Escape("10 memory of init",
@@ -170,6 +231,8 @@ attempt("it", lambda: os.read(os.open(WHERE["relative"], 0, dir_fd=9),
            ["oldroot", "landlock"], w.secret_file, hole="secret"),
     Escape("19 key of the session", SEARCH, ["keyring", "call=250"], w.key,
            hole="secret"),
+    Escape("19 list of keys", CONTAINS, ["skip=/proc/keys"],
+           w.key_list),
     # ---- the kernel's interfaces
     Escape("20 io_uring",
            'call("it", 425, 4, ctypes.create_string_buffer(120))\n',
@@ -179,6 +242,16 @@ attempt("it", lambda: os.read(os.open(WHERE["relative"], 0, dir_fd=9),
     Escape("23 user namespace",
            'attempt("it", in_child, syscall, 272, 0x10000000)\n',
            ["call=272"]),
+    Escape("23 user namespace by clone", """
+def clone():
+    pid = libc.syscall(56, ctypes.c_ulong(0x10000000 | 17), None, None, None,
+                       None)
+    if pid == 0:
+        os._exit(0)
+    if pid < 0:
+        raise OSError(ctypes.get_errno(), "")
+attempt("it", clone)
+""", ["call=56"]),
     Escape("23 user namespace by clone3", """
 args = (ctypes.c_uint64 * 8)(0x10000000, 0, 0, 0, 17)
 def clone3():
@@ -196,10 +269,10 @@ syscall(272, 0x10020000)
 call("it", 165, "t", "/tmp", "tmpfs", 0, None)
 """, ["call=165", "landlock"], w.nested),
     Escape("25 core dump", DUMP, ["core"], w.unlimited_cores),
-    Escape("26 core_pattern", WRITE.replace("WHERE[\"path\"]",
-                                           "\"/proc/sys/kernel/core_pattern\""),
-           ["skip=/proc/sys"],
-           w.no_world, only="root"),
+    Escape("26 core_pattern", WRITE, ["skip=/proc/sys"],
+           w.at("/proc/sys/kernel/core_pattern"), only="root"),
+    Escape("26 sysrq", WRITE, ["skip=/proc/sysrq-trigger"],
+           w.at("/proc/sysrq-trigger"), only="root"),
     Escape("26 a switch in /sys", WRITE, ["rdonly", "landlock"], w.with_sys,
            only="root"),
     Escape("27 file capabilities", GAINED, ["nosuid", "nnp", "bset"],
@@ -239,6 +312,8 @@ attempt("it", lambda: fcntl.ioctl(socket.socket(2, 2), 0x8914,
     # ---- files
     Escape("view: file that is not granted", READ, ["host=/etc", "landlock"],
            w.host_file("lab-secret", "secret"), hole="secret"),
+    Escape("view: accounts of the host", CONTAINS, ["host=/etc/passwd"],
+           w.host_file("passwd", "labmarker:x:4077:4077::/:/bin/false\n")),
     Escape("view: denied file", READ, ["skip={path}"], w.denied,
            hole="secret"),
     Escape("view: write where reading is granted", WRITE,

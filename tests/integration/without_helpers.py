@@ -18,6 +18,8 @@ import subprocess
 import tempfile
 import typing
 
+import pytest
+
 import lab
 from escape_helpers import PYTHON, VIEW, listener, program
 from launch_helpers import client
@@ -83,6 +85,22 @@ def attempt(escape, home, off=()):
 @contextlib.contextmanager
 def no_world(_home):
     yield {}
+
+
+def at(path):
+    @contextlib.contextmanager
+    def world(_home):
+        if not os.path.exists(path):
+            pytest.skip(f"this kernel has no {path}")
+        yield {"path": path}
+    return world
+
+
+def variable(name, value):
+    @contextlib.contextmanager
+    def world(_home):
+        yield {"name": name, "ENV": {name: value}}
+    return world
 
 
 def bound(path, kind=socket.SOCK_STREAM):
@@ -214,6 +232,12 @@ os.execvp(sys.argv[1], sys.argv[1:])
 @contextlib.contextmanager
 def key(_home):
     yield {"PREFIX": [PYTHON, "-c", KEY]}
+
+
+@contextlib.contextmanager
+def key_list(home):
+    with key(home) as where:
+        yield {**where, "path": "/proc/keys", "text": " lab: "}
 
 
 @contextlib.contextmanager
