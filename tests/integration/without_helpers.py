@@ -30,6 +30,11 @@ STOPPED = {"EPERM", "EACCES", "ENOENT", "ESRCH", "EROFS", "ECONNREFUSED",
            "EXDEV", "none", "killed -31"}
 
 
+@contextlib.contextmanager
+def no_world(_home):
+    yield {}
+
+
 @dataclasses.dataclass
 class Escape:
     """An attempt and what stops it.
@@ -45,7 +50,7 @@ class Escape:
     name: str
     body: str
     locks: list
-    world: typing.Callable = None
+    world: typing.Callable = no_world
     hole: object = "done"
     only: str = None
     skip: dict = dataclasses.field(default_factory=dict)
@@ -58,34 +63,27 @@ def without(*locks):
         return {}
     return {"LD_PRELOAD": str(client("without", "-shared", "-fPIC")),
             "WITHOUT": " ".join(locks),
-            "ASAN_OPTIONS": "verify_asan_link_order=0:" +
+            "ASAN_OPTIONS": "verify_asan_link_order=0:disable_coredump=0:" +
             os.environ.get("ASAN_OPTIONS", "")}
 
 
-def attempt(escape, home, off=()):
-    """What "it" came to in a world of its own."""
-    world = escape.world or no_world
-    with world(home) as where:
-        told = {"home": home.user.home, "work": home.work,
-                "uid": home.user.uid, **where}
-        off = [lock.format(**told) for lock in off]
-        env = {**where.pop("ENV", {}), **without(*off)}
-        prefix, args = where.pop("PREFIX", []), where.pop("ARGS", [])
-        # The measures are egress-run's: what runs it is left alone.
-        env = [f"{name}={value}" for name, value in env.items()]
-        got = lab.host([*prefix, "env", *env, lab.EGRESS_RUN, *VIEW, *args,
-                        "--", PYTHON, "-IS", "-c", program(escape.body, **where)],
-                       user=home.name, cwd=home.work)
+def attempt(escape, home, where, off=()):
+    """What "it" came to in that world."""
+    told = {"home": home.user.home, "work": home.work, "uid": home.user.uid,
+            **where}
+    # The measures are egress-run's: what runs it is left alone.
+    env = {**told.pop("ENV", {}),
+           **without(*[lock.format(**told) for lock in off])}
+    prefix, args = told.pop("PREFIX", []), told.pop("ARGS", [])
+    got = lab.host([*prefix, "env", *[f"{x}={y}" for x, y in env.items()],
+                    lab.EGRESS_RUN, *VIEW, *args, "--", PYTHON, "-IS", "-c",
+                    program(escape.body, **told)],
+                   user=home.name, cwd=home.work)
     assert got.ok and got.out, (off, got)
     return json.loads(got.out.splitlines()[-1])["it"]
 
 
 # ---- worlds -----------------------------------------------------------------
-
-@contextlib.contextmanager
-def no_world(_home):
-    yield {}
-
 
 def at(path):
     @contextlib.contextmanager
