@@ -15,7 +15,8 @@ import termios
 import pytest
 
 import lab
-from escape_helpers import PYTHON, VIEW, home_of, inside, program
+from escape_helpers import (PYTHON, VIEW, home_of, inside, listener,
+                            program)
 from launch_helpers import ask, client, finish, read_line, running
 from without_helpers import without
 
@@ -132,6 +133,35 @@ def test_abstract_socket(home):
     assert connected(home, "host", "landlock") == '{"it": "ECONNREFUSED"}'
     assert connected(home, "inside") == '{"it": "EPERM"}'
     assert connected(home, "inside", "landlock") == '{"it": "done"}'
+
+
+CONNECT_TO = """
+import sys, time
+print("up", flush=True)
+for line in sys.stdin:
+    until = time.monotonic() + 3
+    while True:
+        told = attempt("it", socket.socket(socket.AF_UNIX).connect,
+                       WHERE["path"])
+        if told == line.strip() or time.monotonic() > until:
+            break
+        time.sleep(0.002)
+    print(told, flush=True)
+"""
+
+
+@pytest.mark.parametrize("off, want", [((), "EACCES"), (["watch"], "done")])
+def test_socket_bound_again(home, who, off, want):
+    """1. A daemon outside that binds its socket anew takes the mask away."""
+    path = home.work / "daemon.sock"
+    with listener(path, user=who), running(
+            [*VIEW, PYTHON, "-c", program(CONNECT_TO, path=path)], who,
+            cwd=home.work, env=without(*off)) as process:
+        assert read_line(process) == "up\n"
+        assert ask(process, "EACCES") == "EACCES\n"
+        path.unlink()
+        with listener(path, user=who):
+            assert ask(process, want) == f"{want}\n"
 
 
 # ---- what is denied and replaced --------------------------------------------

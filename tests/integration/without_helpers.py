@@ -7,6 +7,7 @@ told (WHERE). PREFIX in it is put in front of egress-run, ENV into its
 environment, ARGS among its arguments.
 """
 import contextlib
+import ctypes
 import dataclasses
 import json
 import os
@@ -105,7 +106,8 @@ def bound(path, kind=socket.SOCK_STREAM):
     """A socket on the host."""
     @contextlib.contextmanager
     def world(home):
-        told = path.format(uid=home.user.uid, work=home.work)
+        # /tmp and /var/tmp are the machine's, which may have another lab.
+        told = path.format(uid=home.user.uid, work=home.work, pid=os.getpid())
         with listener(told, kind, home.name):
             yield {"path": told}
     return world
@@ -128,30 +130,32 @@ def host_file(name, add):
 
 
 @contextlib.contextmanager
+def folder_in_tmp(home):
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        os.chown(name, home.user.uid, home.user.gid)
+        yield pathlib.Path(name)
+
+
+@contextlib.contextmanager
 def agent(home):
-    folder = pathlib.Path("/tmp/lab-ssh-77")
-    folder.mkdir()
-    os.chown(folder, home.user.uid, home.user.gid)
-    path = folder / "agent"
-    try:
-        with lab.started(["ssh-agent", "-D", "-a", path], home.name,
-                         stdout=subprocess.DEVNULL):
-            lab.wait_until(path.exists, what="the agent")
-            yield {"ENV": {"SSH_AUTH_SOCK": path}}
-    finally:
-        shutil.rmtree(folder)
+    with folder_in_tmp(home) as folder, lab.started(
+            ["ssh-agent", "-D", "-a", folder / "agent"], home.name,
+            stdout=subprocess.DEVNULL):
+        lab.wait_until((folder / "agent").exists, what="the agent")
+        yield {"ENV": {"SSH_AUTH_SOCK": folder / "agent"}}
 
 
 @contextlib.contextmanager
 def tmux(home):
-    base = ["tmux", "-L", "lab-outer", "-f", "/dev/null"]
-    env = {"TMUX_TMPDIR": "/tmp"}
-    assert lab.host([*base, "new-session", "-d", "sleep 99"], env=env,
-                    user=home.name).ok
-    try:
-        yield {"ENV": env}
-    finally:
-        assert lab.host([*base, "kill-server"], env=env, user=home.name).ok
+    with folder_in_tmp(home) as folder:
+        env = {"TMUX_TMPDIR": str(folder)}
+        assert lab.host(["tmux", "-f", "/dev/null", "new-session", "-d",
+                         "sleep 99"], env=env, user=home.name).ok
+        try:
+            yield {"ENV": env}
+        finally:
+            assert lab.host(["tmux", "kill-server"], env=env,
+                            user=home.name).ok
 
 
 @contextlib.contextmanager
@@ -294,11 +298,12 @@ def interface(_home):
 
 @contextlib.contextmanager
 def shared_memory(_home):
-    libc = __import__("ctypes").CDLL(None)
-    ident = libc.shmget(0x1AB31, 4096, 0o1666)
+    libc = ctypes.CDLL(None)
+    number = 0x1AB00000 + os.getpid() % 0xFFFFF
+    ident = libc.shmget(number, 4096, 0o1666)
     assert ident >= 0
     try:
-        yield {"key": 0x1AB31}
+        yield {"key": number}
     finally:
         libc.shmctl(ident, 0, None)
 
