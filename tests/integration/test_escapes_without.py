@@ -3,8 +3,8 @@
 
 An attempt (a row of ESCAPES) is made under egress-run, where it is stopped;
 where several measures stop it, with each of them alone, which is enough; and
-with all of them switched off (clients/without.c), where it succeeds. Then it is known what each of them is for. All of it as root and as an
-ordinary user.
+with all of them switched off (clients/without.c), where it succeeds. Then it
+is known what each is for. All of it as root and as an ordinary user.
 
 The numbers are those of the list below. Its rows are here by that number,
 unless another file is named; [o] is test_escapes_outside.py.
