@@ -68,18 +68,20 @@ def without(*locks):
             os.environ.get("ASAN_OPTIONS", "")}
 
 
-def attempt(escape, home, where, off=()):
-    """What "it" came to in that world."""
+def attempt(escape, home, where, off=(), by=None):
+    """What "it" came to in that world; by root for that user, or by him."""
     told = {"home": home.user.home, "work": home.work, "uid": home.user.uid,
             **where}
     # The measures are egress-run's: what runs it is left alone.
     env = {**told.pop("ENV", {}),
            **without(*[lock.format(**told) for lock in off])}
     prefix, args = told.pop("PREFIX", []), told.pop("ARGS", [])
+    if by:
+        args = [*args, "--user", home.name]
     got = lab.host([*prefix, "env", *[f"{x}={y}" for x, y in env.items()],
                     lab.EGRESS_RUN, *VIEW, *args, "--", PYTHON, "-IS", "-c",
                     program(escape.body, **told)],
-                   user=home.name, cwd=home.work)
+                   user=by or home.name, cwd=home.work)
     assert got.ok and got.out, (off, got)
     return json.loads(got.out.splitlines()[-1])["it"]
 
