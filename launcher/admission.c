@@ -453,6 +453,11 @@ static const struct grant *latest(const struct admission *m)
 	return best;
 }
 
+bool admission_names_port(const struct admission *m)
+{
+	return m->key.port != 0;
+}
+
 const char *admission_name(const struct admission *m)
 {
 	const struct grant *g = latest(m);

@@ -77,6 +77,13 @@ static void print_denied(const struct prepared *p)
 
 static void print_network(const struct prepared *p)
 {
+	static const char *const verify[] = {
+		[VERIFY_NAMES] = "names inside connections too",
+		[VERIFY_STRICT] = "strict: names inside connections too, and "
+				  "nothing without one but on a port of its "
+				  "entry",
+		[VERIFY_OFF] = "off: addresses alone",
+	};
 	const struct allowlist *al = p->net.allow;
 
 	if (p->net.kind == NETPOLICY_NOTHING)
@@ -91,6 +98,7 @@ static void print_network(const struct prepared *p)
 		print_row("allow:", "address ", allowlist_network(al, i)->text,
 			  NULL);
 	print_denied(p);
+	printf("verify:    %s\n", verify[p->verify]);
 	printf("grace:     %u seconds beyond TTL and last use\n", p->grace_sec);
 }
 

@@ -22,6 +22,7 @@
 #include "netns/queue.h"
 #include "netns/route.h"
 #include "netns/ruleset.h"
+#include "profiles/allowlist.h"
 #include "relay/relay.h"
 
 /* Messages of the relay in one turn of the loop. */
@@ -85,6 +86,25 @@ static void conn_closed(struct gatekeeper *g, const struct relay_msg_closed *m)
 	free(conn.name);
 }
 
+static bool is_refused(const struct relay_msg_refused *m)
+{
+	return m->closed.type == RELAY_MSG_REFUSED &&
+	       m->closed.end == RELAY_END_REFUSED &&
+	       m->reason < INSPECT_REASON__COUNT &&
+	       m->protocol < INSPECT_PROTOCOL__COUNT &&
+	       memchr(m->name, '\0', sizeof(m->name));
+}
+
+static void conn_refused(struct gatekeeper *g,
+			 const struct relay_msg_refused *m)
+{
+	struct conn conn;
+
+	if (conns_get(g->conns, m->closed.id, &conn))
+		report_refused(g->cfg.report, m, &conn.dst, conn.dst_port);
+	conn_closed(g, &m->closed);
+}
+
 /* The relay died and its connections with it. */
 static void conns_lost(struct gatekeeper *g)
 {
@@ -115,6 +135,7 @@ static void on_relay(void *owner)
 	union {
 		uint32_t type;
 		struct relay_msg_closed closed;
+		struct relay_msg_refused refused;
 		struct relay_msg_ready ready;
 	} m;
 
@@ -131,6 +152,9 @@ static void on_relay(void *owner)
 		if (size == sizeof(m.closed) && m.type == RELAY_MSG_CLOSED &&
 		    m.closed.end < RELAY_END__COUNT) {
 			conn_closed(g, &m.closed);
+		} else if (size == sizeof(m.refused) &&
+			   is_refused(&m.refused)) {
+			conn_refused(g, &m.refused);
 		} else if (size != sizeof(m.ready) ||
 			   m.type != RELAY_MSG_READY) {
 			watched_distrust(&g->relay);
@@ -149,6 +173,8 @@ static int run_relay(void *arg, int channel)
 		.listener6 = c->gateway[GATEWAY_FD_RELAY6],
 		.claim_timeout_ms = CLAIM_TIMEOUT_MS,
 		.finish_timeout_ms = FINISH_IDLE_MS,
+		.allow = g->cfg.allow,
+		.verify = g->cfg.verify,
 	};
 
 	return relay_main(&cfg);
@@ -175,6 +201,10 @@ static int on_connected(void *arg, const struct connection *c, int fd)
 	m.src_port = c->src_port;
 	m.dst_port = c->dst_port;
 	m.dst = c->dst;
+	/* An address that is allowed as such is, whatever name leads to it. */
+	m.by_address = allowlist_match_address(g->cfg.allow, &c->dst,
+					       c->dst_port) != NULL;
+	m.port_named = c->admission && admission_names_port(c->admission);
 	rc = conns_add(g->conns, c, loop_now_ms(g->cfg.loop),
 		       g->cfg.log_all ? name_of(c) : NULL, &m.id);
 	if (rc < 0)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "relay/inspect.h"
 
 struct allowlist;
 struct cage;
@@ -23,6 +24,7 @@ struct gatekeeper_config {
 	const struct cage *cage;       /* borrowed */
 	const struct allowlist *allow; /* borrowed */
 	uint32_t grace_sec;
+	enum verify_mode verify;
 	bool log_all; /* every decision is recorded, not only refusals */
 	struct report *report; /* borrowed */
 	/* A helper cannot be kept alive: the run must end. */

@@ -253,6 +253,7 @@ static int start(struct monitor *m, struct err *e)
 		.cage = m->cfg.cage,
 		.allow = m->cfg.allow,
 		.grace_sec = m->cfg.grace_sec,
+		.verify = m->cfg.verify,
 		.log_all = m->cfg.log_all,
 		.report = m->cfg.report,
 		.fatal = on_fatal,

@@ -162,6 +162,20 @@ static int take_grace(struct options *o, const char *text, struct err *e)
 	return 0;
 }
 
+static int take_verify(struct options *o, const struct flag *f,
+		       const char *text, struct err *e)
+{
+	if (strcmp(text, "names") != 0 && strcmp(text, "strict") != 0 &&
+	    strcmp(text, "off") != 0)
+		return err_set(e, EINVAL,
+			       "--verify '%s': give 'names' (check the names "
+			       "inside connections), 'strict' (and let nothing "
+			       "without a name pass where no port is allowed "
+			       "by name) or 'off'",
+			       text);
+	return set_scalar(o, f, KEY_OWN_VERIFY, text) < 0 ? no_memory(e) : 0;
+}
+
 /* An option that becomes an entry of the fragment. */
 static int take_entry(struct options *o, const struct flag_read *r,
 		      struct err *e)
@@ -183,6 +197,8 @@ static int take_entry(struct options *o, const struct flag_read *r,
 	case FLAG_TRUE:
 		rc = set_scalar(o, f, key, "true");
 		break;
+	case FLAG_VERIFY:
+		return take_verify(o, f, r->value[0], e);
 	case FLAG_ENV_CREDENTIAL:
 		return take_credentials(o, f, r->value[0], e);
 	case FLAG_ENV_CREDENTIAL_MAP:

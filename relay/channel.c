@@ -41,15 +41,24 @@ int channel_send_ready(const struct relay *r)
 
 static int send_closed(const struct relay *r, const struct conn *c)
 {
-	struct relay_msg_closed m;
+	const struct inspect_verdict *v = c->flow.hold.refusal;
+	struct relay_msg_refused m;
+	size_t size = sizeof(m.closed);
 
 	memset(&m, 0, sizeof(m));
-	m.type = RELAY_MSG_CLOSED;
-	m.end = c->end;
-	m.id = c->id;
-	m.bytes_up = c->flow.dir[FLOW_CLIENT].bytes;
-	m.bytes_down = c->flow.dir[FLOW_FAR].bytes;
-	return ipc_send(r->config->channel, &m, sizeof(m), NULL, 0, false);
+	m.closed.type = RELAY_MSG_CLOSED;
+	m.closed.end = c->end;
+	m.closed.id = c->id;
+	m.closed.bytes_up = c->flow.dir[FLOW_CLIENT].bytes;
+	m.closed.bytes_down = c->flow.dir[FLOW_FAR].bytes;
+	if (v) {
+		m.closed.type = RELAY_MSG_REFUSED;
+		m.reason = v->reason;
+		m.protocol = v->protocol;
+		memcpy(m.name, v->name, sizeof(m.name));
+		size = sizeof(m);
+	}
+	return ipc_send(r->config->channel, &m, size, NULL, 0, false);
 }
 
 void channel_flush(struct relay *r)
@@ -59,6 +68,7 @@ void channel_flush(struct relay *r)
 
 	while ((c = TAILQ_FIRST(&r->ended)) && (rc = send_closed(r, c)) == 0) {
 		TAILQ_REMOVE(&r->ended, c, link);
+		hold_done(&c->flow);
 		free(c);
 		r->n_conns--;
 		relay_resume(r);
@@ -104,6 +114,8 @@ static int handle_conn(struct relay *r, const union message *m, int fd)
 	c->waiting.key.dst = m->conn.dst;
 	c->waiting.key.src_port = m->conn.src_port;
 	c->waiting.key.dst_port = m->conn.dst_port;
+	c->by_address = m->conn.by_address;
+	c->port_named = m->conn.port_named;
 	old = waiting_take(&r->waiting, &c->waiting.key);
 	if (old)
 		conn_end(r, conn_of_waiting(old), RELAY_END_UNCLAIMED);

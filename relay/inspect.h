@@ -36,8 +36,9 @@
 
 #include "profiles/hostname.h"
 
-/* The longest ClientHello or head that is waited for, bytes. */
-#define INSPECT_HELD_MAX 65536
+/* The longest ClientHello or head that is waited for, with the headers of the
+ * records that it comes in, bytes. */
+#define INSPECT_HELD_MAX (65536 + 8192)
 
 struct allowlist;
 
@@ -60,7 +61,8 @@ enum inspect_protocol {
 enum inspect_reason {
 	INSPECT_NAME_NOT_ALLOWED,
 	INSPECT_NAME_MALFORMED, /* also an address instead of a name */
-	INSPECT_NO_NAME,	/* TLS without SNI, HTTP without Host */
+	INSPECT_NO_NAME,	/* TLS without SNI */
+	INSPECT_NAME_HIDDEN,	/* Encrypted Client Hello, strict */
 	INSPECT_MALFORMED,	/* TLS or HTTP, but broken or ambiguous */
 	INSPECT_TOO_LONG,	/* INSPECT_HELD_MAX */
 	INSPECT_NOT_EXPECTED,	/* no protocol that may be spoken there */
@@ -75,14 +77,21 @@ enum inspect_action {
 	INSPECT_REFUSE,
 };
 
+/* What the server's bytes change. */
+enum inspect_turn {
+	INSPECT_NOTHING,
+	INSPECT_AGAIN, /* what the client has sent is worth another look */
+	INSPECT_OVER,  /* as PASS */
+};
+
 struct inspect_verdict {
 	enum inspect_action action;
 	uint64_t grant; /* GRANT: bytes from the beginning of what was shown */
 	size_t want;	/* MORE: no use to ask with less than so many bytes */
 	enum inspect_reason reason;	/* REFUSE */
 	enum inspect_protocol protocol; /* REFUSE */
-	/* REFUSE: the name asked for, as the client wrote it, cut, with every
-	 * byte outside printable ASCII escaped; may be empty. */
+	/* REFUSE: the name asked for, as the client wrote it, cut; every byte
+	 * outside printable ASCII is escaped.  May be empty. */
 	char name[HOSTNAME_BUF];
 };
 
@@ -108,11 +117,18 @@ void inspect_free(struct inspect *i); /* NULL is fine */
  * (the client has sent FIN). */
 void inspect_client(struct inspect *i, uint8_t *data, size_t len, bool is_end,
 		    struct inspect_verdict *v);
-/* The server has sent bytes; the first call counts. */
-void inspect_server_spoke(struct inspect *i);
-/* The client took too long for what is being held. */
-void inspect_timed_out(struct inspect *i, struct inspect_verdict *v);
+/* True while the server's bytes have to be shown before they go on. */
+bool inspect_watches_server(const struct inspect *i);
+/* The next len > 0 bytes of the server, which go on whatever they are. */
+enum inspect_turn inspect_server(struct inspect *i, const uint8_t *data,
+				 size_t len);
+/* The client took too long for what is held, or has said nothing. */
+void inspect_timed_out(const struct inspect *i, struct inspect_verdict *v);
+/* True if a client that says nothing is to be given up some day: nothing but
+ * what the client says first could be spoken here. */
+bool inspect_needs_client(const struct inspect *i);
 
+/* What the connection is refused for, in words; borrowed for ever. */
 const char *inspect_reason_text(enum inspect_reason r);
 const char *inspect_protocol_text(enum inspect_protocol p);
 

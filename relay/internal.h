@@ -28,6 +28,8 @@ struct conn {
 	TAILQ_ENTRY(conn) link; /* open, ended */
 	uint64_t id;
 	int far; /* waiting; then the flow's */
+	bool by_address;
+	bool port_named;
 	enum relay_end end;
 };
 

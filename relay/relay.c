@@ -236,10 +236,12 @@ static void done(struct relay *r)
 	while ((c = TAILQ_FIRST(&r->open))) {
 		TAILQ_REMOVE(&r->open, c, link);
 		flow_close(&c->flow, RELAY_END_RESET);
+		hold_done(&c->flow);
 		free(c);
 	}
 	while ((c = TAILQ_FIRST(&r->ended))) {
 		TAILQ_REMOVE(&r->ended, c, link);
+		hold_done(&c->flow);
 		free(c);
 	}
 	flow_set_done(&r->flows);

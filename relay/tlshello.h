@@ -27,20 +27,41 @@ enum tlshello_result {
 struct tlshello {
 	size_t want;   /* MORE: bytes that are needed at least, > len */
 	size_t size;   /* DONE: bytes of the records that it came in */
-	bool has_name; /* a server_name extension with a host_name */
-	bool has_early_data;
+	bool has_name; /* a server_name extension with its host_name */
+	bool has_ech;  /* perhaps only the look of it (GREASE) */
 	/* Borrowed from data; not terminated, any bytes. */
 	const uint8_t *name;
 	size_t name_len;
 };
 
-/* Whether len > 0 bytes can begin a TLS connection: a handshake record of some
- * version.  The hello of SSL 2.0 is none. */
-bool tlshello_is_tls(const uint8_t *data, size_t len);
+enum tlshello_match { TLSHELLO_NO, TLSHELLO_YES, TLSHELLO_PERHAPS };
 
-/* data: the stream from its first byte; changed if the result is not MORE (a
- * message in several records is joined in place). */
+/* Whether len > 0 bytes begin a connection that a TLS server might take for
+ * one of its own, well-formed or not: a record of any TLS version and type, or
+ * the hello of SSL 2.0.  PERHAPS: more bytes are needed, at most 5. */
+enum tlshello_match tlshello_match(const uint8_t *data, size_t len);
+
+/* data: the stream from the first byte of a record; changed if the result is
+ * not MORE (a message in several records is joined in place). */
 enum tlshello_result tlshello_read(uint8_t *data, size_t len,
 				   struct tlshello *ret);
+
+/*
+ * The server's answer: does it ask for a second ClientHello (HelloRetryRequest,
+ * RFC 8446 4.1.4)?
+ */
+#define TLSANSWER_BYTES 43 /* record, handshake, version, random */
+
+struct tlsanswer {
+	uint8_t n;
+	uint16_t skip; /* of an alert in front of it */
+	uint8_t bytes[TLSANSWER_BYTES];
+};
+
+enum tlsanswer_result { TLSANSWER_MORE, TLSANSWER_RETRY, TLSANSWER_FINAL };
+
+/* A zeroed *a; the server's bytes from the first, each once. */
+enum tlsanswer_result tlsanswer_read(struct tlsanswer *a, const uint8_t *data,
+				     size_t len);
 
 #endif
