@@ -38,7 +38,7 @@ enum http1_event {
 	HTTP1_WAIT,
 	/* Behind the client's HTTP/2 preface (prior knowledge, or after a
 	 * request with "Upgrade: h2c"), which is cleared.  What follows is for
-	 * http2_read() after http2_init(h, true). */
+	 * http2_read() after http2_init(h, r). */
 	HTTP1_HTTP2,
 	/* The server has switched to websocket: no more to check. */
 	HTTP1_OPAQUE,
