@@ -38,7 +38,7 @@ enum http1_event {
 	HTTP1_WAIT,
 	/* Behind the client's HTTP/2 preface (prior knowledge, or after a
 	 * request with "Upgrade: h2c"), which is cleared.  What follows is for
-	 * http2_read() after http2_init(h, true). */
+	 * http2_read() after http2_init(h, r). */
 	HTTP1_HTTP2,
 	/* The server has switched to websocket: no more to check. */
 	HTTP1_OPAQUE,
@@ -90,7 +90,8 @@ struct http1 {
 };
 
 void http1_init(struct http1 *r);
-/* Reads until the pieces's end or an event; *ret_used of len bytes are read. */
+/* Reads to the end of the piece or an event; *ret_used of len bytes are read.
+ */
 enum http1_event http1_read(struct http1 *r, const void *data, size_t len,
 			    size_t *ret_used);
 /* After HTTP1_REQUEST: its head may go on, and its body as it comes. */
@@ -126,10 +127,10 @@ enum http1_answer_event {
 };
 
 struct http1_answer {
-	uint8_t state;
-	uint8_t n;
-	uint8_t line_len; /* 0, 1 or more */
-	bool interim;
+	uint8_t n; /* of the status line's beginning */
+	bool in_head;
+	bool line_empty;
+	uint16_t status;
 };
 
 void http1_answer_init(struct http1_answer *a);

@@ -3,9 +3,9 @@
  * Reads what a client says in HTTP/2 without TLS (RFC 9113) and tells the
  * authority of every request before a byte of its HEADERS may go on.  Frames
  * are walked here; header blocks are decoded by libnghttp2 (RFC 7541), whose
- * table of at most 4096 bytes is the only memory beside the struct.  How the
- * bytes are cut into pieces makes no difference.  The calls are those of
- * relay/http1.h.
+ * table of at most 4096 bytes and the field that it is decoding (at most 128
+ * KiB) are the only memory beside the struct.  How the bytes are cut into
+ * pieces makes no difference.  The calls are those of relay/http1.h.
  */
 #ifndef RELAY_HTTP2_H
 #define RELAY_HTTP2_H
@@ -15,11 +15,15 @@
 #include <stdint.h>
 
 #include "relay/authority.h"
+#include "relay/http1.h"
 
 /* One header block: as sent, CONTINUATION frames and all, and as decoded (with
  * 32 bytes for each field, RFC 9113 6.5.2). */
 #define HTTP2_BLOCK_MAX	  65536
 #define HTTP2_DECODED_MAX 262144
+/* Bodies with a content-length that are under way at one time; servers allow
+ * 100 or 128 streams. */
+#define HTTP2_UPLOADS_MAX 128
 
 enum http2_event {
 	HTTP2_MORE,    /* all bytes are read */
@@ -35,10 +39,21 @@ struct http2_block {
 	bool has_method;
 	bool has_path;
 	bool has_scheme;
+	bool has_length;
+	bool has_expect;
+	bool is_options;
+	bool is_star;
 	bool past_pseudo; /* a regular field was seen */
 	uint32_t len;
 	uint32_t decoded;
+	uint64_t length;
 	struct authority host;
+};
+
+/* A request whose body is to have the length that its head told. */
+struct http2_upload {
+	uint32_t stream; /* 0: free */
+	uint64_t left;
 };
 
 struct nghttp2_hd_inflater;
@@ -64,11 +79,12 @@ struct http2 {
 	uint32_t block_stream; /* CONTINUATION is awaited; 0: none */
 	uint32_t left;	       /* of the payload */
 	struct http2_block block;
+	struct http2_upload uploads[HTTP2_UPLOADS_MAX];
 };
 
-/* preface_read: http1_read() has seen the 24 bytes already.  Returns 0 or
- * -ENOMEM. */
-int http2_init(struct http2 *h, bool preface_read);
+/* after: the reader that has told HTTP1_HTTP2, not kept; NULL if the preface is
+ * still to come.  Returns 0 or -ENOMEM. */
+int http2_init(struct http2 *h, const struct http1 *after);
 void http2_done(struct http2 *h); /* idempotent; after a failed init too */
 enum http2_event http2_read(struct http2 *h, const void *data, size_t len,
 			    size_t *ret_used);
