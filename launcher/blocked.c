@@ -223,7 +223,8 @@ void blocked_request(struct blocked *b, const struct relay_msg_refused *m,
 	(void)addr_format_port(a, port, where);
 	(void)snprintf(what, sizeof(what), "%s%s%s tcp (%s%s)", m->name,
 		       m->name[0] ? " at " : "", where, speaks[m->protocol],
-		       inspect_reason_text(m->reason));
+		       m->detail[0] ? m->detail
+				    : inspect_reason_text(m->reason));
 	remedy_of_request(b, m, where, remedy);
 	add(b, what, "connection", remedy, 1);
 }

@@ -92,7 +92,8 @@ static bool is_refused(const struct relay_msg_refused *m)
 	       m->closed.end == RELAY_END_REFUSED &&
 	       m->reason < INSPECT_REASON__COUNT &&
 	       m->protocol < INSPECT_PROTOCOL__COUNT &&
-	       memchr(m->name, '\0', sizeof(m->name));
+	       memchr(m->name, '\0', sizeof(m->name)) &&
+	       memchr(m->detail, '\0', sizeof(m->detail));
 }
 
 static void conn_refused(struct gatekeeper *g,

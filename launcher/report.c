@@ -263,6 +263,8 @@ void report_refused(struct report *r, const struct relay_msg_refused *m,
 	if (m->name[0])
 		json_string(&j, "name", m->name);
 	json_string(&j, "reason", inspect_reason_text(m->reason));
+	if (m->detail[0])
+		json_string(&j, "detail", m->detail);
 	finish(r, &j);
 }
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -56,6 +57,8 @@ static int send_closed(const struct relay *r, const struct conn *c)
 		m.reason = v->reason;
 		m.protocol = v->protocol;
 		memcpy(m.name, v->name, sizeof(m.name));
+		(void)snprintf(m.detail, sizeof(m.detail), "%s",
+			       v->detail ? v->detail : "");
 		size = sizeof(m);
 	}
 	return ipc_send(r->config->channel, &m, size, NULL, 0, false);

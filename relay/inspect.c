@@ -8,6 +8,7 @@
  *		shares?  If not, the inspection is over.  Until it is known
  *		every record may go but one that could be that hello
  *	RETRY	the second ClientHello; some servers take the name of this one
+ *	HTTP	the host of every request decides, to the end (httpcheck.h)
  */
 #include "relay/inspect.h"
 
@@ -16,6 +17,8 @@
 
 #include "common/text.h"
 #include "profiles/allowlist.h"
+#include "relay/http1.h"
+#include "relay/httpcheck.h"
 #include "relay/tlshello.h"
 
 /* RFC 8446 5; RFC 5246 6.2.3 for the length. */
@@ -31,6 +34,7 @@ enum state {
 	STATE_HELLO,
 	STATE_ANSWER,
 	STATE_RETRY,
+	STATE_HTTP,
 };
 
 struct inspect {
@@ -38,6 +42,7 @@ struct inspect {
 	enum state state;
 	bool server_spoke;
 	struct tlsanswer answer;
+	struct httpcheck *http;
 };
 
 bool inspect_is_needless(const struct inspect_target *t)
@@ -56,6 +61,8 @@ struct inspect *inspect_new(const struct inspect_target *t)
 
 void inspect_free(struct inspect *i)
 {
+	if (i)
+		httpcheck_free(i->http);
 	free(i);
 }
 
@@ -99,6 +106,14 @@ static void decide_other(const struct inspect *i, struct inspect_verdict *v)
 		refuse(v, INSPECT_OTHER, INSPECT_NOT_EXPECTED);
 }
 
+static bool allows(const struct inspect *i, const char *canonical)
+{
+	struct allow_ports ports;
+
+	return allowlist_match(i->target.allow, canonical, &ports) &&
+	       allow_ports_has(&ports, i->target.port);
+}
+
 /* The name as sent: a DNS name in ASCII (RFC 6066 3), canonical in ret. */
 static bool canonical_name(const uint8_t *name, size_t len,
 			   char ret[static HOSTNAME_BUF])
@@ -116,21 +131,17 @@ static bool canonical_name(const uint8_t *name, size_t len,
 }
 
 /* True if the name may be asked for; else v says why not. */
-static bool check_name(const struct inspect *i, enum inspect_protocol protocol,
-		       const uint8_t *name, size_t len,
+static bool check_name(const struct inspect *i, const uint8_t *name, size_t len,
 		       struct inspect_verdict *v)
 {
 	char canonical[HOSTNAME_BUF];
-	struct allow_ports ports;
 
-	if (!canonical_name(name, len, canonical)) {
-		refuse(v, protocol, INSPECT_NAME_MALFORMED);
-	} else if (!allowlist_match(i->target.allow, canonical, &ports) ||
-		   !allow_ports_has(&ports, i->target.port)) {
-		refuse(v, protocol, INSPECT_NAME_NOT_ALLOWED);
-	} else {
+	if (!canonical_name(name, len, canonical))
+		refuse(v, INSPECT_TLS, INSPECT_NAME_MALFORMED);
+	else if (!allows(i, canonical))
+		refuse(v, INSPECT_TLS, INSPECT_NAME_NOT_ALLOWED);
+	else
 		return true;
-	}
 	text_escape((const char *)name, len, v->name, sizeof(v->name));
 	return false;
 }
@@ -142,7 +153,7 @@ static void decide_hello(struct inspect *i, const struct tlshello *h,
 		refuse(v, INSPECT_TLS, INSPECT_NO_NAME);
 		return;
 	}
-	if (!check_name(i, INSPECT_TLS, h->name, h->name_len, v))
+	if (!check_name(i, h->name, h->name_len, v))
 		return;
 	if (h->has_ech && i->target.mode == VERIFY_STRICT) {
 		refuse(v, INSPECT_TLS, INSPECT_NAME_HIDDEN);
@@ -209,6 +220,61 @@ static void read_answered(struct inspect *i, uint8_t *data, size_t len,
 		want(v, len + 1);
 }
 
+/* The port that the request tells decides nothing: the one dialled does. */
+static bool allows_authority(void *arg, const struct authority *a)
+{
+	const struct inspect *i = arg;
+
+	return !a->is_address && allows(i, a->host);
+}
+
+static void deny_host(const struct inspect *i, struct inspect_verdict *v)
+{
+	const struct authority *a = httpcheck_authority(i->http);
+
+	refuse(v, httpcheck_protocol(i->http),
+	       a->is_address ? INSPECT_NAME_MALFORMED
+			     : INSPECT_NAME_NOT_ALLOWED);
+	text_escape(a->host, strlen(a->host), v->name, sizeof(v->name));
+}
+
+static void read_http(struct inspect *i, uint8_t *data, size_t len,
+		      struct inspect_verdict *v)
+{
+	uint64_t n;
+
+	switch (httpcheck_client(i->http, data, len, allows_authority, i, &n)) {
+	case HTTPCHECK_MORE:
+		want(v, len + 1);
+		break;
+	case HTTPCHECK_GRANT:
+		grant(v, n);
+		break;
+	case HTTPCHECK_PASS:
+		v->action = INSPECT_PASS;
+		break;
+	case HTTPCHECK_DENIED:
+		deny_host(i, v);
+		break;
+	case HTTPCHECK_REFUSED:
+		refuse(v, httpcheck_protocol(i->http), INSPECT_MALFORMED);
+		v->detail = httpcheck_reason(i->http);
+		break;
+	}
+}
+
+static void begin_http(struct inspect *i, uint8_t *data, size_t len,
+		       struct inspect_verdict *v)
+{
+	i->http = httpcheck_new();
+	if (!i->http) {
+		refuse(v, INSPECT_HTTP1, INSPECT_INCOMPLETE);
+		return;
+	}
+	i->state = STATE_HTTP;
+	read_http(i, data, len, v);
+}
+
 static void read_start(struct inspect *i, uint8_t *data, size_t len,
 		       struct inspect_verdict *v)
 {
@@ -223,7 +289,17 @@ static void read_start(struct inspect *i, uint8_t *data, size_t len,
 	case TLSHELLO_NO:
 		break;
 	}
-	decide_other(i, v);
+	switch (http1_sniff(data, len)) {
+	case HTTP1_SNIFF_YES:
+		begin_http(i, data, len, v);
+		break;
+	case HTTP1_SNIFF_MORE:
+		want(v, len + 1);
+		break;
+	case HTTP1_SNIFF_NO:
+		decide_other(i, v);
+		break;
+	}
 }
 
 /* No more will come to tell what it is. */
@@ -231,10 +307,9 @@ static void decide_incomplete(const struct inspect *i,
 			      struct inspect_verdict *v)
 {
 	static const enum inspect_protocol protocols[] = {
-		[STATE_START] = INSPECT_OTHER,
-		[STATE_HELLO] = INSPECT_TLS,
-		[STATE_ANSWER] = INSPECT_TLS,
-		[STATE_RETRY] = INSPECT_TLS,
+		[STATE_START] = INSPECT_OTHER, [STATE_HELLO] = INSPECT_TLS,
+		[STATE_ANSWER] = INSPECT_TLS,  [STATE_RETRY] = INSPECT_TLS,
+		[STATE_HTTP] = INSPECT_HTTP1,
 	};
 
 	refuse(v, protocols[i->state], INSPECT_INCOMPLETE);
@@ -245,10 +320,9 @@ void inspect_client(struct inspect *i, uint8_t *data, size_t len, bool is_end,
 {
 	static void (*const readers[])(struct inspect *, uint8_t *, size_t,
 				       struct inspect_verdict *) = {
-		[STATE_START] = read_start,
-		[STATE_HELLO] = read_hello,
-		[STATE_ANSWER] = read_answered,
-		[STATE_RETRY] = read_answered,
+		[STATE_START] = read_start,	[STATE_HELLO] = read_hello,
+		[STATE_ANSWER] = read_answered, [STATE_RETRY] = read_answered,
+		[STATE_HTTP] = read_http,
 	};
 
 	*v = (struct inspect_verdict) { 0 };
@@ -262,11 +336,14 @@ void inspect_client(struct inspect *i, uint8_t *data, size_t len, bool is_end,
 	else if (is_end)
 		decide_incomplete(i, v);
 	else if (len >= INSPECT_HELD_MAX)
-		refuse(v, INSPECT_TLS, INSPECT_TOO_LONG);
+		refuse(v, i->http ? INSPECT_HTTP1 : INSPECT_TLS,
+		       INSPECT_TOO_LONG);
 }
 
 bool inspect_watches_server(const struct inspect *i)
 {
+	if (i->state == STATE_HTTP)
+		return httpcheck_watches_server(i->http);
 	return i->state == STATE_ANSWER ||
 	       (i->state == STATE_START && !i->server_spoke);
 }
@@ -290,6 +367,8 @@ enum inspect_turn inspect_server(struct inspect *i, const uint8_t *data,
 		i->server_spoke = !is_http_server(data, len);
 		return i->server_spoke ? INSPECT_AGAIN : INSPECT_NOTHING;
 	}
+	if (i->state == STATE_HTTP)
+		return httpcheck_server(i->http, data, len);
 	rc = tlsanswer_read(&i->answer, data, len);
 	if (rc == TLSANSWER_FINAL)
 		return INSPECT_OVER;

@@ -90,6 +90,7 @@ struct inspect_verdict {
 	size_t want;	/* MORE: no use to ask with less than so many bytes */
 	enum inspect_reason reason;	/* REFUSE */
 	enum inspect_protocol protocol; /* REFUSE */
+	const char *detail; /* REFUSE: what is malformed; static, or NULL */
 	/* REFUSE: the name asked for, as the client wrote it, cut; every byte
 	 * outside printable ASCII is escaped.  May be empty. */
 	char name[HOSTNAME_BUF];

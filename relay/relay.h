@@ -64,11 +64,15 @@ struct relay_msg_closed {
 	uint64_t bytes_down; /* far end -> command */
 };
 
+#define RELAY_DETAIL_MAX 80
+
 struct relay_msg_refused {
 	struct relay_msg_closed closed; /* type is REFUSED, end likewise */
 	uint32_t reason;		/* enum inspect_reason */
 	uint32_t protocol;		/* enum inspect_protocol */
-	char name[HOSTNAME_BUF];	/* struct inspect_verdict; terminated */
+	/* As in struct inspect_verdict; terminated. */
+	char name[HOSTNAME_BUF];
+	char detail[RELAY_DETAIL_MAX];
 };
 
 struct relay_msg_ready {
