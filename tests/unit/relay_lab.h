@@ -203,6 +203,7 @@ static inline void lab_start(struct lab *lab, const struct lab_options *o)
 	struct relay_config c = {
 		.claim_timeout_ms = o->claim_timeout_ms,
 		.finish_timeout_ms = o->finish_timeout_ms,
+		.verify = VERIFY_OFF,
 	};
 	struct rlimit lim = { o->max_files, o->max_files };
 	int pair[2];
