@@ -121,10 +121,17 @@ static const char *frame_end(struct http2 *h)
 /* In front of the part of the payload that is not padding. */
 static const char *content_begin(struct http2 *h)
 {
-	if (h->type == NGHTTP2_HEADERS || h->type == NGHTTP2_CONTINUATION)
+	const char *fault = NULL;
+
+	h->state = S_REST;
+	if (h->type == NGHTTP2_HEADERS || h->type == NGHTTP2_CONTINUATION) {
 		h->state = S_BLOCK;
-	else
-		h->state = h->type == NGHTTP2_DATA ? S_DATA : S_REST;
+	} else if (h->type == NGHTTP2_DATA) {
+		h->state = S_DATA;
+		fault = http2_upload_data(h, h->left - h->pad);
+	}
+	if (fault)
+		return fault;
 	if (h->state != S_REST && h->left == h->pad)
 		h->state = S_REST;
 	return h->left == 0 ? frame_end(h) : NULL;
@@ -236,12 +243,8 @@ static const char *step(struct http2 *h, uint8_t c)
 /* n bytes of the payload, all of one kind. */
 static const char *payload(struct http2 *h, const uint8_t *data, uint32_t n)
 {
-	const char *fault = NULL;
+	const char *fault = h->state == S_BLOCK ? inflate(h, data, n) : NULL;
 
-	if (h->state == S_BLOCK)
-		fault = inflate(h, data, n);
-	else if (h->state == S_DATA)
-		fault = http2_upload_data(h, n);
 	if (fault)
 		return fault;
 	h->seen += n;

@@ -4,6 +4,7 @@
 #include <nghttp2/nghttp2.h>
 
 #define SETTING_LEN 6
+#define STREAM_MAX  0x7fffffffU
 /* What every server takes (SETTINGS_MAX_FRAME_SIZE, RFC 9113 6.5.2). */
 #define FRAME_MAX	     16384
 #define TYPE_PRIORITY_UPDATE 0x10 /* RFC 9218 7 */
@@ -55,6 +56,8 @@ const char *http2_frame_check(struct http2 *h)
 			rule = &frame_rules[i];
 	if (!rule)
 		return "a frame of a type that no client sends";
+	if (h->stream > STREAM_MAX)
+		return "a frame with the reserved bit set";
 	if (h->left < rule->min || h->left > rule->max)
 		return "a frame of a wrong length";
 	if (!h->settings_seen &&

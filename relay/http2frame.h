@@ -12,7 +12,8 @@
 /* The frame whose header has been read into h. */
 const char *http2_frame_check(struct http2 *h);
 
-/* A block is complete; n bytes of DATA; END_STREAM or RST_STREAM. */
+/* A block is complete; a frame of n bytes of DATA begins; END_STREAM or
+ * RST_STREAM. */
 const char *http2_upload_begin(struct http2 *h);
 const char *http2_upload_data(struct http2 *h, uint32_t n);
 const char *http2_upload_end(struct http2 *h);
