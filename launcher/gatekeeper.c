@@ -28,6 +28,10 @@
 /* Messages of the relay in one turn of the loop. */
 #define RELAY_BATCH	 256
 #define CLAIM_TIMEOUT_MS 10000
+/* As long as servers commonly wait for a hello or a head; browsers connect long
+ * before they have something to say. */
+#define PARTIAL_TIMEOUT_MS 60000
+#define SILENT_TIMEOUT_MS  600000
 /* After the command's end: without progress, and in all. */
 #define FINISH_IDLE_MS 2000
 #define FINISH_MAX_MS  30000
@@ -174,6 +178,8 @@ static int run_relay(void *arg, int channel)
 		.listener6 = c->gateway[GATEWAY_FD_RELAY6],
 		.claim_timeout_ms = CLAIM_TIMEOUT_MS,
 		.finish_timeout_ms = FINISH_IDLE_MS,
+		.partial_timeout_ms = PARTIAL_TIMEOUT_MS,
+		.silent_timeout_ms = SILENT_TIMEOUT_MS,
 		.allow = g->cfg.allow,
 		.verify = g->cfg.verify,
 	};
@@ -205,7 +211,8 @@ static int on_connected(void *arg, const struct connection *c, int fd)
 	/* An address that is allowed as such is, whatever name leads to it. */
 	m.by_address = allowlist_match_address(g->cfg.allow, &c->dst,
 					       c->dst_port) != NULL;
-	m.port_named = c->admission && admission_names_port(c->admission);
+	m.port_named =
+		c->admission && admission_names_port(c->admission, c->dst_port);
 	rc = conns_add(g->conns, c, loop_now_ms(g->cfg.loop),
 		       g->cfg.log_all ? name_of(c) : NULL, &m.id);
 	if (rc < 0)

@@ -134,7 +134,6 @@ void flow_set_init(struct flow_set *s, struct loop *loop, flow_ended_fn *ended,
 		.arg = arg,
 	};
 	TAILQ_INIT(&s->starved);
-	hold_set_init(s);
 }
 
 void flow_set_done(struct flow_set *s)

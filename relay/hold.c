@@ -37,11 +37,11 @@ static void expire(void *arg)
 				     f->hold.until_ms - now);
 }
 
-void hold_set_init(struct flow_set *s)
+void hold_set_init(struct flow_set *s, uint32_t partial_ms, uint32_t silent_ms)
 {
-	static const uint32_t timeouts[HOLD__KINDS] = {
-		[HOLD_PARTIAL] = HOLD_PARTIAL_MS,
-		[HOLD_SILENT] = HOLD_SILENT_MS,
+	const uint32_t timeouts[HOLD__KINDS] = {
+		[HOLD_PARTIAL] = partial_ms,
+		[HOLD_SILENT] = silent_ms,
 	};
 
 	for (size_t i = 0; i < HOLD__KINDS; i++) {

@@ -19,16 +19,10 @@
 struct flow;
 struct flow_set;
 
-/* In the middle of a hello or head: as long as servers commonly wait. */
-#define HOLD_PARTIAL_MS 60000
-/* Not a word, where the client has to speak first.  Browsers connect long
- * before they have something to say. */
-#define HOLD_SILENT_MS 600000
-
 enum hold_kind {
 	HOLD_NONE,
-	HOLD_PARTIAL,
-	HOLD_SILENT,
+	HOLD_PARTIAL, /* in the middle of a hello or head */
+	HOLD_SILENT,  /* not a word, where the client has to speak first */
 	HOLD__KINDS,
 };
 
@@ -53,7 +47,7 @@ struct hold {
 	struct inspect_verdict *refusal; /* set once it is refused */
 };
 
-void hold_set_init(struct flow_set *s);
+void hold_set_init(struct flow_set *s, uint32_t partial_ms, uint32_t silent_ms);
 void hold_set_done(struct flow_set *s);
 
 /* Starts the inspection; no inspection if t needs none.  Returns 0 or -errno,

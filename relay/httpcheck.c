@@ -146,11 +146,9 @@ enum httpcheck_result httpcheck_client(struct httpcheck *h, const uint8_t *data,
 			     ? read_http2(h, data + at, len - at, allowed, arg)
 			     : read_http1(h, data + at, len - at, allowed, arg);
 	} while (rc == HTTPCHECK_GRANT);
-	if (rc == HTTPCHECK_PASS)
+	if (rc != HTTPCHECK_MORE)
 		return rc;
-	if (rc == HTTPCHECK_MORE)
-		skip_body(h);
-	/* The good ones in front of a bad one go first. */
+	skip_body(h);
 	if (cleared(h) <= h->granted)
 		return rc;
 	*ret_grant = cleared(h) - h->granted;

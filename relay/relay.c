@@ -197,6 +197,7 @@ static int start(struct relay *r, struct err *e)
 	if (rc < 0)
 		return rc;
 	flow_set_init(&r->flows, r->loop, on_flow_ended, r);
+	hold_set_init(&r->flows, c->partial_timeout_ms, c->silent_timeout_ms);
 	rc = waiting_init(&r->waiting, r->loop, c->claim_timeout_ms,
 			  on_unclaimed, r);
 	if (rc < 0)

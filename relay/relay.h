@@ -88,6 +88,10 @@ struct relay_config {
 	 * delivering after RELAY_MSG_FINISH without progress; milliseconds. */
 	uint32_t claim_timeout_ms;
 	uint32_t finish_timeout_ms;
+	/* How long the name check waits: in the middle of a hello or head, and
+	 * for the first byte where the client has to speak first. */
+	uint32_t partial_timeout_ms;
+	uint32_t silent_timeout_ms;
 	/* The name check; borrowed, may be NULL with VERIFY_OFF. */
 	const struct allowlist *allow;
 	enum verify_mode verify;
