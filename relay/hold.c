@@ -250,8 +250,9 @@ int hold_server(struct flow *f, size_t *ret_max)
 				side->readable = false;
 			return 0;
 		}
-		/* The end and errors are for the splice to find. */
-		if (n <= 0)
+		if (n < 0)
+			return -errno; /* told once, so not by the splice */
+		if (n == 0)
 			return 1;
 		f->hold.shown = (size_t)n;
 		rc = show(f, (size_t)n);

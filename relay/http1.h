@@ -110,9 +110,12 @@ enum http1_sniff {
 	HTTP1_SNIFF_YES, /* a server might take it for HTTP: http1_read() */
 };
 
+#define HTTP1_SNIFF_MAX 64
+
 /* What a connection's first bytes are, wider than what http1_read() takes, so
  * that an odd form is refused and does not pass as another protocol.  At most
- * 64 bytes are needed for an answer other than HTTP1_SNIFF_MORE. */
+ * HTTP1_SNIFF_MAX bytes are needed for an answer other than HTTP1_SNIFF_MORE.
+ */
 enum http1_sniff http1_sniff(const void *data, size_t len);
 
 /*

@@ -6,7 +6,6 @@
 
 #include "relay/http1.h"
 
-#define SNIFF_MAX  64
 #define METHOD_MAX 32
 
 static bool is_letter(uint8_t c)
@@ -55,8 +54,8 @@ enum http1_sniff http1_sniff(const void *data, size_t len)
 	size_t method;
 	size_t end;
 
-	if (len > SNIFF_MAX)
-		len = SNIFF_MAX;
+	if (len > HTTP1_SNIFF_MAX)
+		len = HTTP1_SNIFF_MAX;
 	while (i < len && is_space((uint8_t)p[i]))
 		i++;
 	method = i;
@@ -71,7 +70,8 @@ enum http1_sniff http1_sniff(const void *data, size_t len)
 		return HTTP1_SNIFF_NO;
 	/* Nothing but spaces, or a word and spaces, and too many of them. */
 	if (i == len)
-		return len < SNIFF_MAX ? HTTP1_SNIFF_MORE : HTTP1_SNIFF_YES;
+		return len < HTTP1_SNIFF_MAX ? HTTP1_SNIFF_MORE
+					     : HTTP1_SNIFF_YES;
 	return sniff_target(p + i, len - i, p + method, end - method);
 }
 

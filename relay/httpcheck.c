@@ -21,12 +21,18 @@ struct httpcheck {
 	const char *reason;
 };
 
-struct httpcheck *httpcheck_new(void)
+struct httpcheck *httpcheck_new(const uint8_t *begin, size_t n)
 {
 	struct httpcheck *h = calloc(1, sizeof(*h));
+	size_t used = 0;
 
-	if (h)
-		http1_init(&h->http1);
+	if (!h)
+		return NULL;
+	http1_init(&h->http1);
+	/* A fault stays, and is told with the next bytes. */
+	if (n > 0)
+		(void)http1_read(&h->http1, begin, n, &used);
+	h->granted = used;
 	return h;
 }
 

@@ -19,8 +19,9 @@ struct httpcheck;
 /* May requests for this host be sent on this connection? */
 typedef bool httpcheck_allowed_fn(void *arg, const struct authority *a);
 
-/* NULL if there is no memory. */
-struct httpcheck *httpcheck_new(void);
+/* begin: the first n bytes of the connection, which have gone already, less
+ * than a head.  NULL if there is no memory. */
+struct httpcheck *httpcheck_new(const uint8_t *begin, size_t n);
 void httpcheck_free(struct httpcheck *h); /* NULL is fine */
 
 enum httpcheck_result {

@@ -40,7 +40,8 @@ enum state {
 struct inspect {
 	struct inspect_target target;
 	enum state state;
-	bool server_spoke;
+	uint8_t doubt[HTTP1_SNIFF_MAX]; /* gone already; may begin HTTP */
+	size_t n_doubt;
 	struct tlsanswer answer;
 	struct httpcheck *http;
 };
@@ -266,7 +267,7 @@ static void read_http(struct inspect *i, uint8_t *data, size_t len,
 static void begin_http(struct inspect *i, uint8_t *data, size_t len,
 		       struct inspect_verdict *v)
 {
-	i->http = httpcheck_new();
+	i->http = httpcheck_new(i->doubt, i->n_doubt);
 	if (!i->http) {
 		refuse(v, INSPECT_HTTP1, INSPECT_INCOMPLETE);
 		return;
@@ -275,30 +276,60 @@ static void begin_http(struct inspect *i, uint8_t *data, size_t len,
 	read_http(i, data, len, v);
 }
 
-static void read_start(struct inspect *i, uint8_t *data, size_t len,
-		       struct inspect_verdict *v)
+/*
+ * A word, or less, may be the beginning of a request or of anything.  Where
+ * anything may pass it goes on, for the client may wait for an answer to it; it
+ * is remembered, and if it turns out to be a request's, what is missing of that
+ * is held.
+ */
+static void let_doubt_go(struct inspect *i, const uint8_t *data, size_t len,
+			 struct inspect_verdict *v)
 {
-	switch (tlshello_match(data, len)) {
-	case TLSHELLO_YES:
-		i->state = STATE_HELLO;
-		read_hello(i, data, len, v);
-		return;
-	case TLSHELLO_PERHAPS:
+	if (!may_be_other(&i->target)) {
 		want(v, len + 1);
 		return;
-	case TLSHELLO_NO:
-		break;
 	}
-	switch (http1_sniff(data, len)) {
+	memcpy(i->doubt + i->n_doubt, data, len);
+	i->n_doubt += len;
+	grant(v, len);
+}
+
+static void sniff_http(struct inspect *i, uint8_t *data, size_t len,
+		       struct inspect_verdict *v)
+{
+	uint8_t begin[HTTP1_SNIFF_MAX];
+	size_t n = HTTP1_SNIFF_MAX - i->n_doubt;
+
+	if (n > len)
+		n = len;
+	memcpy(begin, i->doubt, i->n_doubt);
+	memcpy(begin + i->n_doubt, data, n);
+	switch (http1_sniff(begin, i->n_doubt + n)) {
 	case HTTP1_SNIFF_YES:
 		begin_http(i, data, len, v);
 		break;
 	case HTTP1_SNIFF_MORE:
-		want(v, len + 1);
+		let_doubt_go(i, data, len, v);
 		break;
 	case HTTP1_SNIFF_NO:
 		decide_other(i, v);
 		break;
+	}
+}
+
+static void read_start(struct inspect *i, uint8_t *data, size_t len,
+		       struct inspect_verdict *v)
+{
+	enum tlshello_match tls =
+		i->n_doubt > 0 ? TLSHELLO_NO : tlshello_match(data, len);
+
+	if (tls == TLSHELLO_YES) {
+		i->state = STATE_HELLO;
+		read_hello(i, data, len, v);
+	} else if (tls == TLSHELLO_PERHAPS) {
+		want(v, len + 1);
+	} else {
+		sniff_http(i, data, len, v);
 	}
 }
 
@@ -329,10 +360,8 @@ void inspect_client(struct inspect *i, uint8_t *data, size_t len, bool is_end,
 	readers[i->state](i, data, len, v);
 	if (v->action != INSPECT_MORE)
 		return;
-	/* Nothing that begins so has come to an end, or waits for a word of
-	 * the server's. */
-	if (i->state == STATE_START && (is_end || i->server_spoke))
-		decide_other(i, v);
+	if (is_end && i->state == STATE_START)
+		decide_other(i, v); /* nothing has begun so and come to this */
 	else if (is_end)
 		decide_incomplete(i, v);
 	else if (len >= INSPECT_HELD_MAX)
@@ -344,18 +373,7 @@ bool inspect_watches_server(const struct inspect *i)
 {
 	if (i->state == STATE_HTTP)
 		return httpcheck_watches_server(i->http);
-	return i->state == STATE_ANSWER ||
-	       (i->state == STATE_START && !i->server_spoke);
-}
-
-/* A server of HTTP that speaks first settles nothing: SETTINGS (RFC 9113 3.4),
- * or a time-out (RFC 9110 15.5.9). */
-static bool is_http_server(const uint8_t *data, size_t len)
-{
-	static const char status[] = "HTTP/";
-	size_t n = len < sizeof(status) - 1 ? len : sizeof(status) - 1;
-
-	return memcmp(data, status, n) == 0 || (len > 3 && data[3] == 4);
+	return i->state == STATE_ANSWER;
 }
 
 enum inspect_turn inspect_server(struct inspect *i, const uint8_t *data,
@@ -363,10 +381,6 @@ enum inspect_turn inspect_server(struct inspect *i, const uint8_t *data,
 {
 	enum tlsanswer_result rc;
 
-	if (i->state == STATE_START) {
-		i->server_spoke = !is_http_server(data, len);
-		return i->server_spoke ? INSPECT_AGAIN : INSPECT_NOTHING;
-	}
 	if (i->state == STATE_HTTP)
 		return httpcheck_server(i->http, data, len);
 	rc = tlsanswer_read(&i->answer, data, len);

@@ -4,6 +4,7 @@
 #include "relay/inspect.h"
 
 #include "profiles/allowlist.h"
+#include "relay/http1.h"
 #include "tests/unit/hello.h"
 
 #define SSH  "SSH-2.0-OpenSSH_9.2\r\n"
@@ -121,7 +122,14 @@ static void assert_passes(struct fixture *f, const struct inspect_target *t,
 		assert_non_null(i);
 		v = run(i, f->stream, n, f->scratch, &passed);
 		assert_int_equal(v.action != INSPECT_REFUSE, expected);
-		assert_int_equal(passed, expected ? f->stream->len : 0);
+		/* Less than a head may have gone. */
+		if (expected)
+			assert_int_equal(passed, f->stream->len);
+		else
+			assert_true(passed == 0 ||
+				    (n < HTTP1_SNIFF_MAX &&
+				     passed < HTTP1_SNIFF_MAX &&
+				     (t->port == 8080 || t->port_named)));
 		inspect_free(i);
 	}
 }
@@ -197,44 +205,44 @@ static void test_port(void **state)
 	assert_passes(f, &t, false);
 }
 
-/* A beginning in doubt waits; a greeting of the server settles it, but not one
- * of HTTP. */
+/* A word goes on where anything may; what turns out to be a request does not.
+ */
 static void test_doubt(void **state)
 {
-	static const struct {
-		const char *greeting;
-		size_t len;
-		bool settles;
-	} cases[] = { { "220 hello", 9, true },
-		      { "HTTP/1.1 408", 12, false },
-		      { "HT", 2, false },
-		      { "\0\0\x12\x04\0\0\0\0\0", 9, false } };
 	struct fixture *f = *state;
 	struct inspect_target t = { .allow = f->allow, .port = 8080 };
+	struct inspect *i = inspect_new(&t);
+	struct inspect_verdict v = first_verdict(i, "G");
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct inspect *in = inspect_new(&t);
+	assert_false(inspect_needs_client(i));
+	assert_int_equal(v.action, INSPECT_GRANT);
+	assert_int_equal(v.grant, 1);
+	assert_int_equal(first_verdict(i, "ET").action, INSPECT_GRANT);
+	assert_int_equal(first_verdict(i, " /").action, INSPECT_MORE);
+	v = first_verdict(i, " / HTTP/1.1\r\nHost: evil.test\r\n\r\n");
+	assert_int_equal(v.action, INSPECT_REFUSE);
+	assert_int_equal(v.reason, INSPECT_NAME_NOT_ALLOWED);
+	inspect_free(i);
 
-		assert_int_equal(first_verdict(in, "G").action, INSPECT_MORE);
-		assert_int_equal(first_verdict(in, "GET").action, INSPECT_MORE);
-		assert_true(inspect_watches_server(in));
-		(void)inspect_server(in, (const uint8_t *)cases[i].greeting,
-				     cases[i].len);
-		assert_int_equal(first_verdict(in, "GET").action,
-				 cases[i].settles ? INSPECT_PASS
-						  : INSPECT_MORE);
-		inspect_free(in);
-	}
+	i = inspect_new(&t);
+	assert_int_equal(first_verdict(i, "GET").action, INSPECT_GRANT);
+	v = first_verdict(i, " / HTTP/1.1\r\nHost: a.test\r\n\r\n");
+	assert_int_equal(v.action, INSPECT_GRANT);
+	assert_int_equal(v.grant, strlen(GET) - 3);
+	assert_int_equal(first_verdict(i, EVIL).action, INSPECT_REFUSE);
+	inspect_free(i);
+
+	i = inspect_new(&t);
+	assert_int_equal(first_verdict(i, "quit").action, INSPECT_GRANT);
+	assert_int_equal(first_verdict(i, "\r\n.").action, INSPECT_PASS);
+	inspect_free(i);
+
 	t.port = 443;
-	{
-		struct inspect *in = inspect_new(&t);
-
-		assert_true(inspect_needs_client(in));
-		(void)inspect_server(in, (const uint8_t *)"220 hello", 9);
-		assert_int_equal(first_verdict(in, "GET").action,
-				 INSPECT_REFUSE);
-		inspect_free(in);
-	}
+	i = inspect_new(&t);
+	assert_true(inspect_needs_client(i));
+	assert_int_equal(first_verdict(i, "G").action, INSPECT_MORE);
+	assert_int_equal(first_verdict(i, "G:").action, INSPECT_REFUSE);
+	inspect_free(i);
 }
 
 static void test_refusal(void **state)
