@@ -12,7 +12,7 @@ DESTDIR ?=
 BUILD ?= build
 CC ?= cc
 PKG_CONFIG ?= pkg-config
-PKGS := libnl-3.0 libmnl libnftnl libcares libseccomp libcjson
+PKGS := libnl-3.0 libmnl libnftnl libcares libseccomp libcjson libnghttp2
 
 FOLDERS := common profiles netns dnsfilter relay fsrules launcher
 SRCS := $(foreach d,$(FOLDERS),$(sort $(wildcard $(d)/*.c)))

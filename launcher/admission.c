@@ -454,6 +454,15 @@ static const struct grant *latest(const struct admission *m)
 	return best;
 }
 
+bool admission_names_port(const struct admission *m, uint16_t port)
+{
+	for (size_t i = 0; i < m->n_grants; i++)
+		if (allowlist_names_port(m->owner->cfg.allowlist,
+					 name_text(m->grants[i].name), port))
+			return true;
+	return false;
+}
+
 const char *admission_name(const struct admission *m)
 {
 	const struct grant *g = latest(m);

@@ -59,6 +59,8 @@ struct admission *admissions_find(struct admissions *a, const struct addr *dst,
 /* A connection uses it: it stays until the last release plus grace. */
 void admission_hold(struct admission *m);
 void admission_release(struct admissions *a, struct admission *m);
+/* One of the names that resolved to it has an entry for this very port. */
+bool admission_names_port(const struct admission *m, uint16_t port);
 /* The name resolved to it last, and the rule that allowed that name; both
  * borrowed until the loop goes on. */
 const char *admission_name(const struct admission *m);

@@ -195,6 +195,54 @@ void blocked_address(struct blocked *b, const char *protocol,
 	add(b, what, "packet", remedy, 1);
 }
 
+static void remedy_of_request(const struct blocked *b,
+			      const struct relay_msg_refused *m,
+			      const char *where, char ret[static TEXT_MAX])
+{
+	struct allow_ports ports = { 0 };
+	char name[HOSTNAME_BUF];
+
+	ret[0] = '\0';
+	if (m->reason == INSPECT_NAME_NOT_ALLOWED &&
+	    hostname_from_text(m->name, name, NULL) == 0) {
+		if (b->allow)
+			(void)allowlist_match(b->allow, name, &ports);
+		if (ports.deny_rule)
+			(void)snprintf(ret, TEXT_MAX, "denied by %s",
+				       ports.deny_rule);
+		else
+			(void)snprintf(ret, TEXT_MAX,
+				       "allow with --allow-domain %s", name);
+	} else if (m->reason == INSPECT_NAME_HIDDEN) {
+		(void)snprintf(ret, TEXT_MAX, "--verify names lets it pass");
+	} else if (m->reason != INSPECT_INCOMPLETE) {
+		(void)snprintf(ret, TEXT_MAX,
+			       "--allow-address %s lets it pass unchecked",
+			       where);
+	}
+}
+
+void blocked_request(struct blocked *b, const struct relay_msg_refused *m,
+		     const struct addr *a, uint16_t port)
+{
+	static const char *const speaks[INSPECT_PROTOCOL__COUNT] = {
+		[INSPECT_UNKNOWN] = "",	    [INSPECT_TLS] = "TLS: ",
+		[INSPECT_HTTP1] = "HTTP: ", [INSPECT_HTTP2] = "HTTP/2: ",
+		[INSPECT_OTHER] = "",
+	};
+	char where[ADDR_PORT_TEXT_MAX];
+	char what[TEXT_MAX];
+	char remedy[TEXT_MAX];
+
+	(void)addr_format_port(a, port, where);
+	(void)snprintf(what, sizeof(what), "%s%s%s tcp (%s%s)", m->name,
+		       m->name[0] ? " at " : "", where, speaks[m->protocol],
+		       m->detail[0] ? m->detail
+				    : inspect_reason_text(m->reason));
+	remedy_of_request(b, m, where, remedy);
+	add(b, what, "connection", remedy, 1);
+}
+
 struct collecting {
 	const struct line **lines;
 	size_t n;

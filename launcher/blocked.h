@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/addr.h"
+#include "relay/relay.h"
 
 struct allowlist;
 struct blocked;
@@ -33,6 +34,10 @@ enum blocked_reason {
 void blocked_address(struct blocked *b, const char *protocol,
 		     const struct addr *a, uint16_t port,
 		     enum blocked_reason why);
+
+/* What the name check refused. */
+void blocked_request(struct blocked *b, const struct relay_msg_refused *m,
+		     const struct addr *a, uint16_t port);
 
 /* A few lines on stderr, most frequent first; nothing if nothing was blocked.
  * unseen: packets that were rejected beyond those reported one by one. */

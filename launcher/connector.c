@@ -309,6 +309,7 @@ static bool is_local_permitted(const struct connector *c,
 	struct addr other;
 
 	conn->rule = "open_port";
+	conn->local = true;
 	return other_loopback(&conn->dst, &other) &&
 	       ports_has(c->cfg.local, conn->dst_port);
 }

@@ -39,6 +39,7 @@ struct connection {
 	struct addr via; /* what was connected: dst or an alternative */
 	struct admission *admission; /* held for it; NULL: literal network */
 	const char *rule;	     /* borrowed */
+	bool local;		     /* to the host's loopback */
 	bool inbound;		     /* somebody of the host asked for it */
 };
 

@@ -90,11 +90,24 @@ static bool id_equal(const struct htab_node *n, const void *key)
 	       *(const uint64_t *)key;
 }
 
+static struct htab_node *find(const struct conns *cs, uint64_t id)
+{
+	return htab_find(&cs->table, htab_hash(&cs->table, &id, sizeof(id)),
+			 id_equal, &id);
+}
+
+bool conns_get(const struct conns *cs, uint64_t id, struct conn *ret)
+{
+	const struct htab_node *n = find(cs, id);
+
+	if (n)
+		*ret = htab_entry(n, const struct entry, node)->conn;
+	return n != NULL;
+}
+
 bool conns_take(struct conns *cs, uint64_t id, struct conn *ret)
 {
-	struct htab_node *n =
-		htab_find(&cs->table, htab_hash(&cs->table, &id, sizeof(id)),
-			  id_equal, &id);
+	struct htab_node *n = find(cs, id);
 	struct entry *found;
 
 	if (!n)

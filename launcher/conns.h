@@ -29,6 +29,8 @@ void conns_free(struct conns *cs, struct admissions *a);
 /* name may be NULL.  Returns 0 or -errno. */
 int conns_add(struct conns *cs, const struct connection *c, uint64_t now_ms,
 	      const char *name, uint64_t *ret_id);
+/* A copy, which owns nothing; false if there is none. */
+bool conns_get(const struct conns *cs, uint64_t id, struct conn *ret);
 /* Removes it and hands over hold and name; false if there is none. */
 bool conns_take(struct conns *cs, uint64_t id, struct conn *ret);
 /* The id of any connection; false if there is none. */

@@ -99,6 +99,13 @@ static void print_types(const struct prepared *p)
 
 static void print_network(const struct prepared *p)
 {
+	static const char *const verify[] = {
+		[VERIFY_NAMES] = "names inside connections too",
+		[VERIFY_STRICT] = "strict: names inside connections too, and "
+				  "nothing without one but on a port of its "
+				  "entry",
+		[VERIFY_OFF] = "off: addresses alone",
+	};
 	const struct allowlist *al = p->net.allow;
 
 	if (p->net.kind == NETPOLICY_NOTHING)
@@ -119,6 +126,7 @@ static void print_network(const struct prepared *p)
 	print_ports("of the host's loopback, reached from inside:",
 		    &p->net.open);
 	print_ports("of the host's loopback, leading inside:", &p->net.listen);
+	printf("verify:    %s\n", verify[p->verify]);
 	printf("grace:     %u seconds beyond TTL and last use\n", p->grace_sec);
 }
 

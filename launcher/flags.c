@@ -94,6 +94,7 @@ const struct flag run_flags[] = {
 	PLAIN("user", 0, 1, FLAG_USER),
 	PLAIN("grace", 0, 1, FLAG_GRACE),
 	PLAIN("allow-degraded", 0, 0, FLAG_ALLOW_DEGRADED),
+	{ "verify", 0, 1, FLAG_VERIFY, KEY_OWN_VERIFY, NULL },
 	PLAIN("dry-run", 0, 0, FLAG_DRY_RUN),
 	PLAIN("log", 0, 1, FLAG_LOG),
 	PLAIN("quiet", 'q', 0, FLAG_QUIET),

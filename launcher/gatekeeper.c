@@ -23,11 +23,16 @@
 #include "netns/queue.h"
 #include "netns/route.h"
 #include "netns/ruleset.h"
+#include "profiles/allowlist.h"
 #include "relay/relay.h"
 
 /* Messages of the relay in one turn of the loop. */
 #define RELAY_BATCH	 256
 #define CLAIM_TIMEOUT_MS 10000
+/* As long as servers commonly wait for a hello or a head; browsers connect long
+ * before they have something to say. */
+#define PARTIAL_TIMEOUT_MS 60000
+#define SILENT_TIMEOUT_MS  600000
 /* After the command's end: without progress, and in all. */
 #define FINISH_IDLE_MS 2000
 #define FINISH_MAX_MS  30000
@@ -88,6 +93,26 @@ static void conn_closed(struct gatekeeper *g, const struct relay_msg_closed *m)
 	free(conn.name);
 }
 
+static bool is_refused(const struct relay_msg_refused *m)
+{
+	return m->closed.type == RELAY_MSG_REFUSED &&
+	       m->closed.end == RELAY_END_REFUSED &&
+	       m->reason < INSPECT_REASON__COUNT &&
+	       m->protocol < INSPECT_PROTOCOL__COUNT &&
+	       memchr(m->name, '\0', sizeof(m->name)) &&
+	       memchr(m->detail, '\0', sizeof(m->detail));
+}
+
+static void conn_refused(struct gatekeeper *g,
+			 const struct relay_msg_refused *m)
+{
+	struct conn conn;
+
+	if (conns_get(g->conns, m->closed.id, &conn))
+		report_refused(g->cfg.report, m, &conn.dst, conn.dst_port);
+	conn_closed(g, &m->closed);
+}
+
 /* The relay died and its connections with it. */
 static void conns_lost(struct gatekeeper *g)
 {
@@ -118,6 +143,7 @@ static void on_relay(void *owner)
 	union {
 		uint32_t type;
 		struct relay_msg_closed closed;
+		struct relay_msg_refused refused;
 		struct relay_msg_ready ready;
 	} m;
 
@@ -138,6 +164,9 @@ static void on_relay(void *owner)
 		if (size == sizeof(m.closed) && m.type == RELAY_MSG_CLOSED &&
 		    m.closed.end < RELAY_END__COUNT) {
 			conn_closed(g, &m.closed);
+		} else if (size == sizeof(m.refused) &&
+			   is_refused(&m.refused)) {
+			conn_refused(g, &m.refused);
 		} else if (size != sizeof(m.ready) ||
 			   m.type != RELAY_MSG_READY) {
 			watched_distrust(&g->relay);
@@ -148,6 +177,7 @@ static void on_relay(void *owner)
 
 static int run_relay(void *arg, const int *fds)
 {
+	const struct gatekeeper *g = arg;
 	const struct relay_config cfg = {
 		.channel = fds[HELPER_FD_CHANNEL],
 		.listeners = { fds[HELPER_FD__COUNT], fds[HELPER_FD__COUNT + 1],
@@ -155,9 +185,12 @@ static int run_relay(void *arg, const int *fds)
 			       fds[HELPER_FD__COUNT + 3] },
 		.claim_timeout_ms = CLAIM_TIMEOUT_MS,
 		.finish_timeout_ms = FINISH_IDLE_MS,
+		.partial_timeout_ms = PARTIAL_TIMEOUT_MS,
+		.silent_timeout_ms = SILENT_TIMEOUT_MS,
+		.allow = g->cfg.allow,
+		.verify = g->cfg.verify,
 	};
 
-	(void)arg;
 	return relay_main(&cfg);
 }
 
@@ -182,6 +215,12 @@ static int on_connected(void *arg, const struct connection *c, int fd)
 	m.src_port = c->src_port;
 	m.dst_port = c->dst_port;
 	m.dst = c->dst;
+	/* An address that is allowed as such is, whatever name leads to it. */
+	m.by_address =
+		c->local || allowlist_match_address(g->cfg.allow, &c->dst,
+						    c->dst_port) != NULL;
+	m.port_named =
+		c->admission && admission_names_port(c->admission, c->dst_port);
 	rc = conns_add(g->conns, c, loop_now_ms(g->cfg.loop),
 		       g->cfg.log_all ? name_of(c) : NULL, &m.id);
 	if (rc < 0)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "relay/inspect.h"
 
 struct allowlist;
 struct inbound_sockets;
@@ -28,6 +29,7 @@ struct gatekeeper_config {
 	/* Of the host, leading inside. */
 	const struct inbound_sockets *listen;
 	uint32_t grace_sec;
+	enum verify_mode verify;
 	bool log_all; /* every decision is recorded, not only refusals */
 	struct report *report; /* borrowed */
 	/* A helper cannot be kept alive: the run must end. */

@@ -255,6 +255,7 @@ static int start(struct monitor *m, struct err *e)
 		.open = m->cfg.open,
 		.listen = m->cfg.listen,
 		.grace_sec = m->cfg.grace_sec,
+		.verify = m->cfg.verify,
 		.log_all = m->cfg.log_all,
 		.report = m->cfg.report,
 		.fatal = on_fatal,

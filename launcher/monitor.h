@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "relay/inspect.h"
 
 struct allowlist;
 struct inbound_sockets;
@@ -33,6 +34,7 @@ struct monitor_config {
 	const struct inbound_sockets *listen;
 	char *const *command; /* borrowed; NULL-terminated */
 	uint32_t grace_sec;
+	enum verify_mode verify;
 	bool log_all; /* every look-up is recorded, not only the refused */
 	const struct files *files; /* borrowed */
 	const struct grants *grants;

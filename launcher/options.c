@@ -166,7 +166,20 @@ static int take_grace(struct options *o, const char *text, struct err *e)
 	return 0;
 }
 
-/* An option that becomes an entry of the fragment. */
+static int take_verify(struct options *o, const struct flag *f,
+		       const char *text, struct err *e)
+{
+	if (strcmp(text, "names") != 0 && strcmp(text, "strict") != 0 &&
+	    strcmp(text, "off") != 0)
+		return err_set(e, EINVAL,
+			       "--verify '%s': give 'names' (check the names "
+			       "inside connections), 'strict' (and let nothing "
+			       "without a name pass where no port is allowed "
+			       "by name) or 'off'",
+			       text);
+	return set_scalar(o, f, KEY_OWN_VERIFY, text) < 0 ? no_memory(e) : 0;
+}
+
 static int take_ports(struct options *o, const struct flag *f, const char *text,
 		      struct err *e)
 {
@@ -182,6 +195,7 @@ static int take_ports(struct options *o, const struct flag *f, const char *text,
 		       : 0;
 }
 
+/* An option that becomes an entry of the fragment. */
 static int take_entry(struct options *o, const struct flag_read *r,
 		      struct err *e)
 {
@@ -204,6 +218,8 @@ static int take_entry(struct options *o, const struct flag_read *r,
 		break;
 	case FLAG_PORTS:
 		return take_ports(o, f, r->value[0], e);
+	case FLAG_VERIFY:
+		return take_verify(o, f, r->value[0], e);
 	case FLAG_ENV_CREDENTIAL:
 		return take_credentials(o, f, r->value[0], e);
 	case FLAG_ENV_CREDENTIAL_MAP:

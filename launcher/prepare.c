@@ -179,6 +179,20 @@ int prepare_grace(const struct profile *p, uint32_t *ret, struct err *e)
 	return 0;
 }
 
+/* With every address open no name says anything. */
+static enum verify_mode choose_verify(const struct profile *p,
+				      enum netpolicy_kind kind)
+{
+	const struct field *f = &p->field[KEY_OWN_VERIFY];
+
+	if (kind == NETPOLICY_OPEN)
+		return VERIFY_OFF;
+	if (f->n == 0 || strcmp(f->items[0].text, "names") == 0)
+		return VERIFY_NAMES;
+	return strcmp(f->items[0].text, "off") == 0 ? VERIFY_OFF
+						    : VERIFY_STRICT;
+}
+
 /* Without a profile the working directory is the command's to use, unless it
  * is none to work in: then the command starts in / and is told. */
 static int grant_workdir_unnamed(struct prepared *p, struct err *e)
@@ -275,6 +289,7 @@ static int decide(struct prepared *p, const struct options *o, struct err *e)
 	if (rc < 0)
 		return rc;
 	say_notes(p->loaded.effective);
+	p->verify = choose_verify(p->loaded.effective, p->net.kind);
 	p->grace_sec = o->grace_sec;
 	rc = prepare_grace(p->loaded.effective,
 			   o->grace_given ? NULL : &p->grace_sec, e);

@@ -20,6 +20,7 @@
 #include "profiles/load.h"
 #include "profiles/netpolicy.h"
 #include "profiles/vars.h"
+#include "relay/inspect.h"
 
 /* What every command of the program needs: the identity, the profiles that it
  * may read, and the variables of its paths. */
@@ -49,6 +50,7 @@ struct prepared {
 	char **command;		 /* in the arena, or argv's own */
 	const char *log_path;	 /* --log, valid after the change of folder */
 	uint32_t grace_sec;
+	enum verify_mode verify;
 	bool host_files; /* --files host */
 	bool named;	 /* a profile was asked for */
 	bool usage;	 /* the error is one of usage */

@@ -230,6 +230,8 @@ void report_close(struct report *r, const struct relay_msg_closed *m,
 		[RELAY_END_ERROR] = "error",
 		[RELAY_END_UNCLAIMED] = "unclaimed",
 		[RELAY_END_FINISH] = "end-of-run",
+		[RELAY_END_REFUSED] = "refused",
+		[RELAY_END_SILENT] = "silent",
 	};
 	struct json_line j;
 
@@ -245,6 +247,27 @@ void report_close(struct report *r, const struct relay_msg_closed *m,
 	json_uint(&j, "bytes_received", m->bytes_down);
 	json_uint(&j, "duration_ms", duration_ms);
 	json_string(&j, "end", ends[m->end]);
+	finish(r, &j);
+}
+
+void report_refused(struct report *r, const struct relay_msg_refused *m,
+		    const struct addr *dst, uint16_t port)
+{
+	struct json_line j;
+
+	blocked_request(r->blocked, m, dst, port);
+	if (r->log_fd < 0)
+		return;
+	begin(r, &j, "request");
+	json_string(&j, "verdict", "deny");
+	json_uint(&j, "connection", m->closed.id);
+	json_string(&j, "protocol", inspect_protocol_text(m->protocol));
+	put_address(&j, dst, port);
+	if (m->name[0])
+		json_string(&j, "name", m->name);
+	json_string(&j, "reason", inspect_reason_text(m->reason));
+	if (m->detail[0])
+		json_string(&j, "detail", m->detail);
 	finish(r, &j);
 }
 

@@ -34,6 +34,9 @@ void report_connect(struct report *r, uint64_t id, const struct connection *c,
 void report_close(struct report *r, const struct relay_msg_closed *m,
 		  const struct addr *dst, uint16_t port, const char *name,
 		  uint64_t duration_ms);
+/* The name check has refused it; the close is reported beside this. */
+void report_refused(struct report *r, const struct relay_msg_refused *m,
+		    const struct addr *dst, uint16_t port);
 /* A packet that the gate rejected.  admitted: its address is open for TCP;
  * own: it is an address of this host. */
 void report_packet(struct report *r, const struct packet_info *p, bool admitted,

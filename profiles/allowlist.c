@@ -334,6 +334,18 @@ bool allowlist_match(const struct allowlist *al, const char *name,
 	return ret->rule != NULL;
 }
 
+bool allowlist_names_port(const struct allowlist *al, const char *name,
+			  uint16_t port)
+{
+	struct name_match m;
+
+	nameset_match(&al->allowed, name, &m);
+	for (size_t i = 0; i < m.n; i++)
+		if (m.port[i] == port)
+			return true;
+	return false;
+}
+
 bool allow_ports_has(const struct allow_ports *p, uint16_t port)
 {
 	for (size_t i = 0; i < p->n; i++)

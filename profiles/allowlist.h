@@ -90,6 +90,10 @@ int allowlist_seal(struct allowlist *al, struct err *e);
  * denied on every port. */
 bool allowlist_match(const struct allowlist *al, const char *name,
 		     struct allow_ports *ret);
+/* True if an entry that matches name is limited to this port, whatever others
+ * say; of a name that allowlist_match() allows. */
+bool allowlist_names_port(const struct allowlist *al, const char *name,
+			  uint16_t port);
 bool allow_ports_has(const struct allow_ports *p, uint16_t port);
 
 /* The literal networks.  The first that holds a:port, or NULL; NULL also if

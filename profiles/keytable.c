@@ -506,6 +506,11 @@ const struct key_spec key_table[KEY__COUNT] = {
 		.summary = "seconds for which a resolved address stays "
 			   "reachable behind its TTL",
 	},
+	[KEY_OWN_VERIFY] = CHOICE("egress_run.verify",
+		.values = NAMES("names", "strict", "off"),
+		.fallback = "names",
+		.summary = "whether the names inside connections are checked "
+			   "too"),
 	[KEY_OWN_SHARE_TMP] = SWITCH("egress_run.share_tmp",
 		.merge = MERGE_CHILD,
 		.summary = "the host's /tmp, /var/tmp and /dev/shm instead of "

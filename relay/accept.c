@@ -47,6 +47,18 @@ static struct conn *claim(struct relay *r, int fd,
 	return w ? conn_of_waiting(w) : NULL;
 }
 
+static struct inspect_target target_of(const struct relay *r,
+				       const struct conn *c)
+{
+	return (struct inspect_target) {
+		.allow = r->config->allow,
+		.mode = r->config->verify,
+		.port = c->waiting.key.dst_port,
+		.by_address = c->by_address,
+		.port_named = c->port_named,
+	};
+}
+
 /* Returns false when there is nothing more to accept now. */
 static bool accept_one(struct relay *r, int listener)
 {
@@ -54,6 +66,7 @@ static bool accept_one(struct relay *r, int listener)
 	socklen_t len = sizeof(from);
 	cleanup_fd int fd = accept4(listener, (struct sockaddr *)&from, &len,
 				    SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct inspect_target target;
 	struct conn *c;
 
 	if (fd < 0) {
@@ -70,7 +83,8 @@ static bool accept_one(struct relay *r, int listener)
 		log_debug("relay: reset a connection that nobody announced");
 		return true; /* closing is a RST, see socket_prepare() */
 	}
-	conn_open(r, c, fd_steal(&fd));
+	target = target_of(r, c);
+	conn_open(r, c, fd_steal(&fd), &target);
 	return true;
 }
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -46,15 +47,26 @@ int channel_send_ready(const struct relay *r)
 
 static int send_closed(const struct relay *r, const struct conn *c)
 {
-	struct relay_msg_closed m;
+	const struct inspect_verdict *v = c->flow.hold.refusal;
+	struct relay_msg_refused m;
+	size_t size = sizeof(m.closed);
 
 	memset(&m, 0, sizeof(m));
-	m.type = RELAY_MSG_CLOSED;
-	m.end = c->end;
-	m.id = c->id;
-	m.bytes_up = c->flow.dir[FLOW_CLIENT].bytes;
-	m.bytes_down = c->flow.dir[FLOW_FAR].bytes;
-	return ipc_send(r->config->channel, &m, sizeof(m), NULL, 0, false);
+	m.closed.type = RELAY_MSG_CLOSED;
+	m.closed.end = c->end;
+	m.closed.id = c->id;
+	m.closed.bytes_up = c->flow.dir[FLOW_CLIENT].bytes;
+	m.closed.bytes_down = c->flow.dir[FLOW_FAR].bytes;
+	if (v) {
+		m.closed.type = RELAY_MSG_REFUSED;
+		m.reason = v->reason;
+		m.protocol = v->protocol;
+		memcpy(m.name, v->name, sizeof(m.name));
+		(void)snprintf(m.detail, sizeof(m.detail), "%s",
+			       v->detail ? v->detail : "");
+		size = sizeof(m);
+	}
+	return ipc_send(r->config->channel, &m, size, NULL, 0, false);
 }
 
 void channel_flush(struct relay *r)
@@ -64,6 +76,7 @@ void channel_flush(struct relay *r)
 
 	while ((c = TAILQ_FIRST(&r->ended)) && (rc = send_closed(r, c)) == 0) {
 		TAILQ_REMOVE(&r->ended, c, link);
+		hold_done(&c->flow);
 		free(c);
 		r->n_conns--;
 		relay_resume(r);
@@ -86,12 +99,14 @@ void conn_end(struct relay *r, struct conn *c, enum relay_end end)
 	channel_flush(r);
 }
 
-void conn_open(struct relay *r, struct conn *c, int client)
+void conn_open(struct relay *r, struct conn *c, int client,
+	       const struct inspect_target *target)
 {
-	int rc = flow_open(&c->flow, &r->flows, client, fd_steal(&c->far));
+	int rc = flow_open(&c->flow, &r->flows, client, fd_steal(&c->far),
+			   target);
 
 	if (rc < 0) {
-		log_warning("relay: epoll: %s", strerror(-rc));
+		log_warning("relay: new connection: %s", strerror(-rc));
 		conn_end(r, c, RELAY_END_ERROR);
 		return;
 	}
@@ -121,6 +136,8 @@ static int handle_conn(struct relay *r, const union message *m, int *fds)
 	c->waiting.key.dst = m->conn.dst;
 	c->waiting.key.src_port = m->conn.src_port;
 	c->waiting.key.dst_port = m->conn.dst_port;
+	c->by_address = m->conn.by_address;
+	c->port_named = m->conn.port_named;
 	old = waiting_take(&r->waiting, &c->waiting.key);
 	if (old)
 		conn_end(r, conn_of_waiting(old), RELAY_END_UNCLAIMED);
@@ -131,6 +148,8 @@ static int handle_conn(struct relay *r, const union message *m, int *fds)
 
 static int handle_pair(struct relay *r, const union message *m, int *fds)
 {
+	/* The command is the server: what it is asked is its own affair. */
+	const struct inspect_target unchecked = { .mode = VERIFY_OFF };
 	cleanup_fd int client = fd_steal(&fds[0]);
 	cleanup_fd int far = fd_steal(&fds[1]);
 	struct conn *c;
@@ -149,7 +168,7 @@ static int handle_pair(struct relay *r, const union message *m, int *fds)
 	if (r->flows.finishing)
 		conn_end(r, c, RELAY_END_UNCLAIMED);
 	else
-		conn_open(r, c, fd_steal(&client));
+		conn_open(r, c, fd_steal(&client), &unchecked);
 	return 0;
 }
 

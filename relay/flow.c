@@ -28,6 +28,7 @@
  *	a splice fails, or EPOLLERR     RESET or ERROR: RST on both sides. Bytes
  *	                                that arrived before the RST are moved
  *	                                first if the other side takes them
+ *	the name check refuses          REFUSED: RST on both sides (hold.h)
  *	after flow_set_finish()         up DONE: FINISH.  The command is gone,
  *so down is no longer served, and a failing client side counts as end of file
  *
@@ -67,8 +68,15 @@ static enum flow_side_id other(enum flow_side_id side)
 
 static enum relay_end end_of_errno(int errnum)
 {
+	if (errnum == ECANCELED)
+		return RELAY_END_REFUSED; /* hold.c */
 	return errnum == ECONNRESET || errnum == EPIPE ? RELAY_END_RESET
 						       : RELAY_END_ERROR;
+}
+
+int flow_wake(struct flow *f, enum flow_side_id id)
+{
+	return loop_modify(f->set->loop, &f->side[id].source, EVENTS);
 }
 
 static void on_side_event(struct flow *f, enum flow_side_id id, uint32_t events)
@@ -79,6 +87,8 @@ static void on_side_event(struct flow *f, enum flow_side_id id, uint32_t events)
 		s->readable = true;
 	if (events & EPOLLPRI)
 		s->urgent = true;
+	if (events & (EPOLLRDHUP | EPOLLHUP))
+		s->ended = true;
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
 		s->writable = true;
 	if (events & EPOLLERR)
@@ -130,6 +140,7 @@ void flow_set_done(struct flow_set *s)
 {
 	if (s->loop)
 		loop_timer_stop(s->loop, &s->retry);
+	hold_set_done(s);
 	pipes_trim(&s->pipes);
 }
 
@@ -139,7 +150,8 @@ void flow_set_finish(struct flow_set *s)
 	s->moved_ms = loop_now_ms(s->loop);
 }
 
-int flow_open(struct flow *f, struct flow_set *s, int client, int far)
+int flow_open(struct flow *f, struct flow_set *s, int client, int far,
+	      const struct inspect_target *t)
 {
 	int r;
 
@@ -149,8 +161,10 @@ int flow_open(struct flow *f, struct flow_set *s, int client, int far)
 			  { .source = { .fd = far } } },
 		.dir = { { .pipe = PIPE_NONE }, { .pipe = PIPE_NONE } },
 	};
-	r = loop_add(s->loop, &f->side[FLOW_CLIENT].source, client, EVENTS,
-		     on_client, f);
+	r = hold_start(f, t);
+	if (r == 0)
+		r = loop_add(s->loop, &f->side[FLOW_CLIENT].source, client,
+			     EVENTS, on_client, f);
 	if (r == 0)
 		r = loop_add(s->loop, &f->side[FLOW_FAR].source, far, EVENTS,
 			     on_far, f);
@@ -180,6 +194,7 @@ void flow_close(struct flow *f, enum relay_end end)
 		TAILQ_REMOVE(&f->set->starved, f, starved_link);
 		f->starved = false;
 	}
+	hold_release(f);
 	for (enum flow_side_id id = 0; id < FLOW__SIDES; id++) {
 		int fd = f->side[id].source.fd;
 
@@ -199,7 +214,7 @@ void flow_close(struct flow *f, enum relay_end end)
 	}
 }
 
-static void flow_end(struct flow *f, enum relay_end end)
+void flow_give_up(struct flow *f, enum relay_end end)
 {
 	flow_close(f, end);
 	f->set->ended(f, end, f->set->arg);
@@ -222,10 +237,11 @@ static int take_pipe(struct flow_set *s, struct flow_dir *d)
  * Returns the number of bytes now in the pipe, which was empty, 0 at end of
  * file, or -1 with errno. */
 static ssize_t read_urgent(const struct flow_side *src,
-			   const struct flow_dir *d)
+			   const struct flow_dir *d, size_t max)
 {
 	char buf[URGENT_BYTES];
-	ssize_t n = recv(src->source.fd, buf, sizeof(buf), MSG_DONTWAIT);
+	ssize_t n = recv(src->source.fd, buf,
+			 max < sizeof(buf) ? max : sizeof(buf), MSG_DONTWAIT);
 
 	if (n <= 0)
 		return n;
@@ -237,18 +253,27 @@ static int fill(struct flow *f, enum flow_side_id from)
 {
 	struct flow_dir *d = &f->dir[from];
 	struct flow_side *src = &f->side[from];
-	ssize_t n = splice(src->source.fd, NULL, d->pipe.wr, NULL, SPLICE_MAX,
-			   SPLICE_FLAGS);
+	size_t max = SPLICE_MAX;
+	ssize_t n;
 
+	if (f->hold.inspect) {
+		int r = from == FLOW_CLIENT ? hold_client(f, &max)
+					    : hold_server(f, &max);
+
+		if (r <= 0)
+			return r;
+	}
+	n = splice(src->source.fd, NULL, d->pipe.wr, NULL, max, SPLICE_FLAGS);
 	/* The FIN may be seen before EPOLLPRI. */
 	if (n == 0 || (n < 0 && errno == EAGAIN && src->urgent)) {
 		if (d->in_pipe > 0)
 			return 0; /* drained first, then here again */
-		n = read_urgent(src, d);
+		n = read_urgent(src, d, max);
 		src->urgent = n > 0;
 	}
 	if (n > 0) {
 		d->in_pipe += (uint32_t)n;
+		hold_taken(f, from == FLOW_CLIENT, (size_t)n);
 		return 0;
 	}
 	if (n < 0 && errno == EAGAIN) {
@@ -344,7 +369,7 @@ static int pump(struct flow *f, enum flow_side_id from)
  */
 static int yield(struct flow *f, enum flow_side_id from)
 {
-	return loop_modify(f->set->loop, &f->side[other(from)].source, EVENTS);
+	return flow_wake(f, other(from));
 }
 
 static int starve(struct flow *f)
@@ -397,12 +422,12 @@ void flow_run(struct flow *f)
 	else if (r == 0)
 		r = check_failed(f, FLOW_FAR);
 	if (r < 0) {
-		flow_end(f, end_of_errno(-r));
+		flow_give_up(f, end_of_errno(-r));
 		return;
 	}
 	up_done = f->dir[FLOW_CLIENT].state == FLOW_DIR_DONE;
 	if (up_done && f->dir[FLOW_FAR].state == FLOW_DIR_DONE)
-		flow_end(f, RELAY_END_EOF);
+		flow_give_up(f, RELAY_END_EOF);
 	else if (up_done && f->set->finishing)
-		flow_end(f, RELAY_END_FINISH);
+		flow_give_up(f, RELAY_END_FINISH);
 }

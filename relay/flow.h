@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include "common/loop.h"
+#include "relay/hold.h"
 #include "relay/pipes.h"
 #include "relay/relay.h"
 
@@ -25,6 +26,7 @@ struct flow_side {
 	bool writable; /* not known to be full */
 	bool urgent;   /* EPOLLPRI seen: splice may be stuck */
 	bool failed;   /* EPOLLERR seen, SO_ERROR not yet read */
+	bool ended;    /* EPOLLRDHUP seen: no more bytes will come */
 };
 
 enum flow_dir_state {
@@ -44,6 +46,7 @@ struct flow {
 	struct flow_set *set;
 	struct flow_side side[FLOW__SIDES];
 	struct flow_dir dir[FLOW__SIDES];
+	struct hold hold;
 	TAILQ_ENTRY(flow) starved_link;
 	bool starved;
 };
@@ -60,6 +63,8 @@ struct flow_set {
 	bool warned;	   /* of the present lack of pipes */
 	bool finishing;	   /* flow_set_finish() was called */
 	uint64_t moved_ms; /* finishing: when a byte last moved up */
+	struct hold_queue held[HOLD__KINDS];
+	uint8_t *peeked; /* INSPECT_HELD_MAX bytes, or NULL */
 	flow_ended_fn *ended;
 	void *arg;
 };
@@ -73,9 +78,15 @@ void flow_set_finish(struct flow_set *s);
 /* Takes over both sockets, prepared by socket_prepare().  Nothing moves and
  * nothing ends before the loop runs.  On failure closes both, does not call
  * ended, and returns -errno. */
-int flow_open(struct flow *f, struct flow_set *s, int client, int far);
+int flow_open(struct flow *f, struct flow_set *s, int client, int far,
+	      const struct inspect_target *t);
 /* Moves what can be moved; may end f. */
 void flow_run(struct flow *f);
+/* Ends f, which the callback may free. */
+void flow_give_up(struct flow *f, enum relay_end end);
+/* Has the present state of a side reported anew, behind the events that are
+ * already queued.  Returns 0 or -errno. */
+int flow_wake(struct flow *f, enum flow_side_id id);
 /* Releases sockets and pipes without calling ended; idempotent. */
 void flow_close(struct flow *f, enum relay_end end);
 

@@ -26,6 +26,8 @@ struct conn {
 	TAILQ_ENTRY(conn) link; /* open, ended */
 	uint64_t id;
 	int far; /* waiting; then the flow's */
+	bool by_address;
+	bool port_named;
 	enum relay_end end;
 };
 
@@ -82,7 +84,8 @@ bool channel_read_one(struct relay *r);
 void channel_flush(struct relay *r);
 
 /* The command's end is there; c->far is its far end.  Takes over both. */
-void conn_open(struct relay *r, struct conn *c, int client);
+void conn_open(struct relay *r, struct conn *c, int client,
+	       const struct inspect_target *target);
 /* c is neither waiting nor open any more. */
 void conn_end(struct relay *r, struct conn *c, enum relay_end end);
 struct conn *conn_of_waiting(struct waiting *w);

@@ -197,6 +197,7 @@ static int start(struct relay *r, struct err *e)
 	if (rc < 0)
 		return rc;
 	flow_set_init(&r->flows, r->loop, on_flow_ended, r);
+	hold_set_init(&r->flows, c->partial_timeout_ms, c->silent_timeout_ms);
 	rc = waiting_init(&r->waiting, r->loop, c->claim_timeout_ms,
 			  on_unclaimed, r);
 	if (rc < 0)
@@ -235,10 +236,12 @@ static void done(struct relay *r)
 	while ((c = TAILQ_FIRST(&r->open))) {
 		TAILQ_REMOVE(&r->open, c, link);
 		flow_close(&c->flow, RELAY_END_RESET);
+		hold_done(&c->flow);
 		free(c);
 	}
 	while ((c = TAILQ_FIRST(&r->ended))) {
 		TAILQ_REMOVE(&r->ended, c, link);
+		hold_done(&c->flow);
 		free(c);
 	}
 	flow_set_done(&r->flows);

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "common/addr.h"
+#include "relay/inspect.h"
 
 enum relay_msg_type {
 	RELAY_MSG_CONN = 1, /* monitor -> relay, with one descriptor */
@@ -25,16 +26,19 @@ enum relay_msg_type {
 	RELAY_MSG_FINISH,   /* monitor -> relay: the command has ended */
 	RELAY_MSG_CLOSED,   /* relay -> monitor */
 	RELAY_MSG_READY,    /* relay -> monitor, once */
+	RELAY_MSG_REFUSED,  /* relay -> monitor: instead of CLOSED */
 };
 
 /* A connected, non-blocking socket to the far end; the command's end with
  * this source port and original destination will be accepted soon. */
 struct relay_msg_conn {
 	uint32_t type;
-	uint16_t src_port; /* the command's, host order */
-	uint16_t dst_port; /* original destination, host order */
-	uint64_t id;	   /* chosen by the monitor, unique in the run */
-	struct addr dst;   /* original destination */
+	uint16_t src_port;  /* the command's, host order */
+	uint16_t dst_port;  /* original destination, host order */
+	uint64_t id;	    /* chosen by the monitor, unique in the run */
+	struct addr dst;    /* original destination */
+	uint8_t by_address; /* as in struct inspect_target */
+	uint8_t port_named;
 };
 
 /* Two connected, non-blocking sockets: to a listener of the command's, and
@@ -56,6 +60,8 @@ enum relay_end {
 	RELAY_END_ERROR,     /* read or write failed otherwise */
 	RELAY_END_UNCLAIMED, /* the command's end never came */
 	RELAY_END_FINISH,    /* closed at the end of the run */
+	RELAY_END_REFUSED,   /* by the name check; RELAY_MSG_REFUSED */
+	RELAY_END_SILENT,    /* the client had to speak, and did not */
 	RELAY_END__COUNT,
 };
 
@@ -65,6 +71,17 @@ struct relay_msg_closed {
 	uint64_t id;
 	uint64_t bytes_up;   /* command -> far end */
 	uint64_t bytes_down; /* far end -> command */
+};
+
+#define RELAY_DETAIL_MAX 80
+
+struct relay_msg_refused {
+	struct relay_msg_closed closed; /* type is REFUSED, end likewise */
+	uint32_t reason;		/* enum inspect_reason */
+	uint32_t protocol;		/* enum inspect_protocol */
+	/* As in struct inspect_verdict; terminated. */
+	char name[HOSTNAME_BUF];
+	char detail[RELAY_DETAIL_MAX];
 };
 
 struct relay_msg_ready {
@@ -83,6 +100,13 @@ struct relay_config {
 	 * delivering after RELAY_MSG_FINISH without progress; milliseconds. */
 	uint32_t claim_timeout_ms;
 	uint32_t finish_timeout_ms;
+	/* How long the name check waits: in the middle of a hello or head, and
+	 * for the first byte where the client has to speak first. */
+	uint32_t partial_timeout_ms;
+	uint32_t silent_timeout_ms;
+	/* The name check; borrowed, may be NULL with VERIFY_OFF. */
+	const struct allowlist *allow;
+	enum verify_mode verify;
 };
 
 /* Serves until FINISH has been honoured or the channel reports end of file.

@@ -175,7 +175,8 @@ def test_silence_ends(egress, host, far, confined):
               "s = socket.create_connection(('blackhole.test', 80), 15)\n"
               "s.sendall(b'GET / HTTP/1.0\\r\\nHost: allowed.test\\r\\n\\r\\n')\n"
               "print(b''.join(iter(lambda: s.recv(999), b'')).decode())")
-    cmd = [lab.EGRESS_RUN, *allow("blackhole.test")] if confined else []
+    cmd = [lab.EGRESS_RUN, *allow("blackhole.test", "allowed.test")] \
+        if confined else []
     with lab.started([*cmd, PYTHON, "-c", script], "tester",
                      stdout=subprocess.PIPE) as process:
         # The second SYN at the latest is swallowed too.

@@ -49,6 +49,9 @@ struct lab_options {
 	uint32_t finish_timeout_ms;
 	rlim_t max_files; /* 0: as it is */
 	bool small_bufs;
+	const struct allowlist *allow; /* NULL: names are not checked */
+	uint32_t partial_timeout_ms;
+	uint32_t silent_timeout_ms;
 };
 
 /* One relayed connection, seen from both of its ends. */
@@ -203,6 +206,10 @@ static inline void lab_start(struct lab *lab, const struct lab_options *o)
 	struct relay_config c = {
 		.claim_timeout_ms = o->claim_timeout_ms,
 		.finish_timeout_ms = o->finish_timeout_ms,
+		.partial_timeout_ms = o->partial_timeout_ms,
+		.silent_timeout_ms = o->silent_timeout_ms,
+		.allow = o->allow,
+		.verify = o->allow ? VERIFY_NAMES : VERIFY_OFF,
 	};
 	struct rlimit lim = { o->max_files, o->max_files };
 	int pair[2];
