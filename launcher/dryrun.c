@@ -7,6 +7,7 @@
 
 #include "fsrules/netfiles.h"
 #include "launcher/credentials.h"
+#include "launcher/homefolders.h"
 #include "launcher/prepare.h"
 #include "launcher/print.h"
 
@@ -129,6 +130,20 @@ static void print_grants(const struct grants *g, bool groups)
 	}
 }
 
+static void print_created(struct prepared *p)
+{
+	const struct profile *profile = p->loaded.effective;
+	const struct field *f = &profile->field[KEY_OWN_CREATE_FOLDERS];
+
+	for (size_t i = 0; i < f->n && !p->host_files; i++) {
+		const char *path = homefolders_missing(profile, &p->base.vars,
+						       &p->base.arena, i);
+
+		if (path)
+			print_row("create:", "", path, &f->items[i].from);
+	}
+}
+
 static bool is_kept(char *const *vars, const char *name, size_t len)
 {
 	for (; *vars; vars++)
@@ -197,7 +212,7 @@ static void print_file(const char *path, const char *text)
 	}
 }
 
-int dryrun_print(const struct prepared *p)
+int dryrun_print(struct prepared *p)
 {
 	const struct netfiles *nf = &p->files.netfiles;
 	const struct identity *id = &p->base.identity;
@@ -221,6 +236,7 @@ int dryrun_print(const struct prepared *p)
 	printf("uplink:    relay: TCP leaves through sockets of this user; "
 	       "UDP, ICMP and all else is rejected\n");
 	print_network(p);
+	print_created(p);
 	print_grants(&p->grants, p->named);
 	print_environment(p);
 	print_credentials(p);

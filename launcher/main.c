@@ -169,7 +169,7 @@ static int run(const struct options *o, struct prepared *p,
 	return rc;
 }
 
-static int print_plan(const struct options *o, const struct prepared *p,
+static int print_plan(const struct options *o, struct prepared *p,
 		      int *ret_status, struct err *e)
 {
 	banner_print(o, p);

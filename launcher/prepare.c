@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "launcher/commands.h"
 #include "launcher/credentials.h"
+#include "launcher/homefolders.h"
 #include "profiles/workdir.h"
 
 static int no_memory(struct err *e)
@@ -155,6 +156,9 @@ int prepare_check(struct base *b, struct loaded *l, bool open,
 	if (rc == 0)
 		rc = environment_check(l->effective, &b->vars, &b->arena, e);
 	if (rc == 0)
+		rc = homefolders_make(l->effective, &b->vars, &b->arena, true,
+				      e);
+	if (rc == 0)
 		rc = netpolicy_compile(&b->library, l->effective, &b->vars,
 				       open, &b->arena, net, e);
 	return rc;
@@ -212,8 +216,12 @@ static int grant_files(struct prepared *p, const struct options *o,
 {
 	const struct profile *effective = p->loaded.effective;
 	struct arena *a = &p->base.arena;
-	int rc = grants_resolve(effective, &p->base.vars, a, &p->grants, e);
+	int rc = homefolders_make(effective, &p->base.vars, a,
+				  o->host_files || o->action == ACTION_DRY_RUN,
+				  e);
 
+	if (rc == 0)
+		rc = grants_resolve(effective, &p->base.vars, a, &p->grants, e);
 	if (rc == 0 && !o->host_files)
 		rc = p->named ? workdir_grant(effective, &p->base.vars, a,
 					      &p->grants, &p->workdir_access, e)
