@@ -361,7 +361,7 @@ static void test_networks(void **state)
 	struct allowlist *al;
 
 	assert_int_equal(allowlist_new(&al, &f->err), 0);
-	assert_int_equal(groups->n, 9);
+	assert_int_equal(groups->n, 10);
 	for (size_t i = 0; i < groups->n; i++)
 		for (size_t j = 0; j < groups->items[i].n; j++)
 			assert_int_equal(
@@ -369,7 +369,7 @@ static void test_networks(void **state)
 					al, groups->items[i].items[j].string,
 					&f->err),
 				0);
-	assert_int_equal(allowlist_n_domains(al), 59);
+	assert_int_equal(allowlist_n_domains(al), 61);
 	allowlist_free(al);
 	assert_int_equal(profiles->n, 6);
 	for (size_t i = 0; i < profiles->n; i++)
