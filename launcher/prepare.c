@@ -202,7 +202,8 @@ static int grant_workdir_unnamed(struct prepared *p, struct err *e)
 		return err_errno(e, ENOMEM, "profile");
 	rc = workdir_grant(with, &p->base.vars, &p->base.arena, &p->grants,
 			   &p->workdir_access, &why);
-	if (rc == -EPERM) {
+	/* Removed under its caller, or out of reach. */
+	if (rc == -EPERM || rc == -ENOENT || rc == -EACCES) {
 		log_notice("%s; the command starts in /", why.msg);
 		return 0;
 	}
