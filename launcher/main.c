@@ -121,6 +121,7 @@ static int run(const struct options *o, struct prepared *p,
 						.log_all = o->log_path != NULL,
 						.files = &p->files,
 						.grants = &p->grants,
+						.hint = p->hint,
 						.report = report,
 						.terminal = &terminal };
 	int rc = take_signals(&plan.command_mask, e);

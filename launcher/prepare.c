@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "launcher/commandhint.h"
 #include "launcher/commands.h"
 #include "launcher/credentials.h"
 #include "launcher/homefolders.h"
@@ -294,6 +295,8 @@ static int decide(struct prepared *p, const struct options *o, struct err *e)
 	if (rc == 0)
 		rc = environment_build(&p->environment, p->loaded.effective,
 				       &b->vars, e);
+	if (rc == 0)
+		p->hint = command_hint(p);
 	if (rc == 0)
 		rc = files_prepare(&p->files, o, p, o->action == ACTION_DRY_RUN,
 				   e);

@@ -82,10 +82,11 @@ def dev(egress, who, model):
     with home_of(who) as home:
         local = home.folder(home.user.home / ".local")
         programs = home.folder(local / "lib")
-        for program in "claude", "codex":
-            link = home.folder(local / "bin") / program
-            if (AGENTS / "bin" / program).exists():
-                link.symlink_to(os.readlink(AGENTS / "bin" / program))
+        links = [home.folder(local / "bin") / program
+                 for program in ("claude", "codex")
+                 if (AGENTS / "bin" / program).exists()]
+        for link in links:
+            link.symlink_to(os.readlink(AGENTS / "bin" / link.name))
         there = (AGENTS / "lib").is_dir()
         if there:
             subprocess.run(["mount", "-o", "bind,ro", AGENTS / "lib",
@@ -95,6 +96,9 @@ def dev(egress, who, model):
         finally:
             if there:
                 subprocess.run(["umount", "--lazy", programs], check=True)
+            for link in links:
+                link.unlink()
+            programs.rmdir()
 
 
 def worked(dev, got, said):

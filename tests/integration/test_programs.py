@@ -95,6 +95,32 @@ def test_man(home):
     assert "tool - it works" in got.out and not got.err, got
 
 
+def test_program_that_is_not_granted(home):
+    """Where an installer may put one: the error says what grants it, and that
+    does."""
+    base = home.user.home
+    home.write("tools/lib/x/tool", "#!/bin/sh\necho ran\n", mode=0o755)
+    home.folder(base / "tools/bin")
+    os.symlink("../lib/x/tool", base / "tools/bin/tool")
+    home.folder(base / "bin")
+    os.symlink("../tools/lib/x/tool", base / "bin/other")
+    env = {"PATH": f"{base}/tools/bin:{base}/bin:{SYSTEM}"}
+
+    def start(name, *args):
+        return lab.egress(["--files", "profile", "-q", *args, name],
+                          user=home.name, cwd=home.work, env=env)
+    for name, options in (("tool", ["--read", f"{base}/tools"]),
+                          (f"{base}/tools/bin/tool",
+                           ["--read", f"{base}/tools"]),
+                          ("other", ["--read", f"{base}/bin", "--read",
+                                     f"{base}/tools/lib/x"])):
+        got = start(name)
+        assert got.rc == 127 and got.err.endswith(
+            f" is not granted; {' '.join(options)} grants it\n"), got
+        assert start(name, *options).out == "ran\n"
+    assert "No such file" in start("nosuch").err
+
+
 # ---- compilers --------------------------------------------------------------
 
 def test_build_of_this_project(home):
