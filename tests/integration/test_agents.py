@@ -4,6 +4,7 @@ keep their state, run commands in the project and answer, by the shipped
 profiles. The services they ask are stood in for (tests/lab/modelapi.py); the
 packages come from tests/fetch-agents, before the lab.
 """
+import contextlib
 import json
 import os
 import shutil
@@ -99,6 +100,8 @@ def dev(egress, who, model):
             for link in links:
                 link.unlink()
             programs.rmdir()
+            with contextlib.suppress(OSError):
+                (local / "bin").rmdir()
 
 
 def worked(dev, got, said):
