@@ -175,8 +175,8 @@ deps-lint:
 	$(Q)tests/install-packages lint
 ALL_C := $(SRCS) $(wildcard tests/unit/*.c) $(BENCH_SRCS) $(FUZZ_SRCS)
 ALL_H := $(foreach d,$(FOLDERS),$(wildcard $(d)/*.h)) $(wildcard tests/unit/*.h)
-SHELL_FILES := .ci/run tests/install-packages tests/lab/lab tests/lab/demo \
-	tests/lab/in-internet
+SHELL_FILES := .ci/run tests/install-packages tests/fetch-agents tests/lab/lab \
+	tests/lab/demo tests/lab/in-internet
 # gcc 12 takes memory handed to libnftnl, and arrays grown in place, for leaks.
 lint: deps-lint format-check
 	$(Q)$(MAKE) --no-print-directory BUILD=build-lint CC=gcc \

@@ -33,12 +33,24 @@ bool mirrors_holds(const struct mirrors *m, const char *path)
 
 /* The exchange. */
 
+/* Many programs lock a file by making a folder, for mkdir(2) fails if it is
+ * there, and the name of the lock may be granted too.  It is gone soon, or left
+ * over from one that was killed; what is said into the screen of a program
+ * must be worth it. */
+static bool is_lock(struct mirrors *m, struct mirror_file *f, int rc)
+{
+	return rc == -EISDIR &&
+	       (!m->finished || mirror_link_drop_lock(&f->link));
+}
+
 static void exchange(struct mirrors *m, struct mirror_file *f)
 {
 	const char *why;
 	int rc = mirror_link_exchange(&f->link, &why);
 
 	f->dirty = false;
+	if (is_lock(m, f, rc))
+		return;
 	if (rc < 0 && m->ev.refused && (f->error != rc || f->why != why))
 		m->ev.refused(m->ev.arg, f->link.path,
 			      why ? why : strerror(-rc));

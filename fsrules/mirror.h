@@ -28,7 +28,9 @@ struct mirrors;
 
 struct mirrors_events {
 	/* A change that was not carried over, once for each file and reason:
-	 * "the command put something else than a file there". */
+	 * "the command put something else than a file there".  A folder is
+	 * told of at the end, if it is still there and is not an empty one
+	 * beside which the user has nothing. */
 	void (*refused)(void *arg, const char *path, const char *why);
 	void *arg;
 };

@@ -278,7 +278,7 @@ static int exchange(struct mirror_link *l, const char **ret_why)
 			l->in = l->out = stamp_of(&in);
 	} else if (!from->usable) {
 		*ret_why = why_unusable(from);
-		rc = -EPERM;
+		rc = S_ISDIR(from->st.st_mode) ? -EISDIR : -EPERM;
 	} else if (way == OUTWARDS && to->fd >= 0 && !S_ISREG(to->st.st_mode)) {
 		*ret_why = "outside, something that is not a file has taken "
 			   "its place";
@@ -301,6 +301,13 @@ int mirror_link_exchange(struct mirror_link *l, const char **ret_why)
 	for (int i = 0; rc == -EAGAIN && i < EXCHANGE_TRIES; i++)
 		rc = exchange(l, ret_why);
 	return rc == -EAGAIN ? 0 : rc;
+}
+
+bool mirror_link_drop_lock(struct mirror_link *l)
+{
+	return faccessat(l->outer, l->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 &&
+	       errno == ENOENT &&
+	       unlinkat(l->inner, l->name, AT_REMOVEDIR) == 0;
 }
 
 bool mirror_link_whole(const struct mirror_link *l, bool inner)

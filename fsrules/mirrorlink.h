@@ -32,8 +32,13 @@ int mirror_link_make(struct mirror_link *l);
  * file than before, the one that was changed last (ctime, which nobody can set
  * back) stands; with the same time, the user's.  A name that is gone on one
  * side stays so until the other side replaces its file.
- * 0, or -errno with *ret_why for the user, or NULL if errno says it all. */
+ * 0, or -errno with *ret_why for the user, or NULL if errno says it all;
+ * -EISDIR if a folder has taken the name. */
 int mirror_link_exchange(struct mirror_link *l, const char **ret_why);
+
+/* Removes an empty folder that has the name inside, where the user has nothing
+ * of that name; true if it was that. */
+bool mirror_link_drop_lock(struct mirror_link *l);
 
 /* True if the mirror's file was just put there by link(2) or rename(2), and
  * not created to be written to.  For IN_CREATE. */

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fsrules/landlock.h"
 #include "fsrules/netfiles.h"
 #include "launcher/credentials.h"
+#include "launcher/homefolders.h"
 #include "launcher/prepare.h"
 #include "launcher/print.h"
 
@@ -130,10 +132,23 @@ static void print_network(const struct prepared *p)
 	printf("grace:     %u seconds beyond TTL and last use\n", p->grace_sec);
 }
 
-/* groups: with those that come from policy groups, which without a profile
- * are noise. */
-static void print_grants(const struct grants *g, bool groups)
+/* It is missing, and will not be. */
+static bool is_created(const struct prepared *p, const char *text)
 {
+	const struct field *f =
+		&p->loaded.effective->field[KEY_OWN_CREATE_FOLDERS];
+
+	for (size_t i = 0; i < f->n && !p->host_files; i++)
+		if (strcmp(f->items[i].text, text) == 0)
+			return true;
+	return false;
+}
+
+/* Those of policy groups are noise where there is no profile. */
+static void print_grants(const struct prepared *p)
+{
+	const struct grants *g = &p->grants;
+	bool groups = p->named;
 	static const char *const kinds[] = {
 		[GRANT_DIR] = "",
 		[GRANT_FILE] = "file ",
@@ -157,11 +172,26 @@ static void print_grants(const struct grants *g, bool groups)
 			print_row("denied:", "", g->denials[i].path,
 				  &g->denials[i].from);
 	for (size_t i = 0; i < g->n_skipped; i++) {
-		if (g->skipped[i].from.group && !groups)
+		if ((g->skipped[i].from.group && !groups) ||
+		    is_created(p, g->skipped[i].text))
 			continue;
 		print_row("left out:", "", g->skipped[i].text,
 			  &g->skipped[i].from);
 		print_row("", "  ", g->skipped[i].why, NULL);
+	}
+}
+
+static void print_created(struct prepared *p)
+{
+	const struct profile *profile = p->loaded.effective;
+	const struct field *f = &profile->field[KEY_OWN_CREATE_FOLDERS];
+
+	for (size_t i = 0; i < f->n && !p->host_files; i++) {
+		const char *path = homefolders_missing(profile, &p->base.vars,
+						       &p->base.arena, i);
+
+		if (path)
+			print_row("create:", "", path, &f->items[i].from);
 	}
 }
 
@@ -233,7 +263,53 @@ static void print_file(const char *path, const char *text)
 	}
 }
 
-int dryrun_print(const struct prepared *p)
+static void print_isolation(const struct prepared *p)
+{
+	const struct calls_options *calls = &p->files.calls;
+	const char *lack = landlock_lack(landlock_abi());
+
+	printf("isolation: new user, network, mount, pid, ipc, uts and cgroup "
+	       "namespaces; no_new_privs; %s; seccomp%s; %s%s\n",
+	       calls->capabilities ? "capabilities over these namespaces alone "
+				     "(egress_run.capabilities)"
+				   : "no capabilities",
+	       calls->user_namespaces ? " that lets it make namespaces "
+					"(egress_run.user_namespaces)"
+				      : "",
+	       lack ? "no Landlock: " : "Landlock", lack ? lack : "");
+	if (p->host_files)
+		return;
+	printf("private:   /proc, /dev, /run%s\n",
+	       profile_true(p->loaded.effective, KEY_OWN_SHARE_TMP)
+		       ? "; /tmp, /var/tmp and /dev/shm are the host's "
+			 "(share_tmp)"
+		       : ", /tmp, /var/tmp, /dev/shm");
+}
+
+static void print_limits(const struct prepared *p)
+{
+	const struct profile *profile = p->loaded.effective;
+	const char *memory = profile_scalar(profile, KEY_OWN_MEMORY);
+	const char *processes = profile_scalar(profile, KEY_OWN_PROCESSES);
+
+	print_row("limits:", "memory ", memory ? memory : "none", NULL);
+	print_row("", "processes ", processes ? processes : "none", NULL);
+}
+
+/* With --files host only what names hosts is replaced. */
+static void print_generated(const struct prepared *p)
+{
+	const struct generated *g = &p->files.generated;
+
+	if (p->host_files)
+		return;
+	print_file("/etc/passwd", g->passwd);
+	print_file("/etc/group", g->group);
+	print_file("/etc/hostname", g->hostname);
+	printf("file:      /etc/machine-id is new in every run\n");
+}
+
+int dryrun_print(struct prepared *p)
 {
 	const struct netfiles *nf = &p->files.netfiles;
 	const struct identity *id = &p->base.identity;
@@ -252,17 +328,19 @@ int dryrun_print(const struct prepared *p)
 				: "what is granted, and nothing else",
 		  NULL);
 	print_profile(p);
-	printf("isolation: new user, network, mount, pid, ipc, uts and cgroup "
-	       "namespaces; no capabilities; no_new_privs\n");
+	print_isolation(p);
 	printf("uplink:    relay: TCP leaves through sockets of this user; "
 	       "UDP, ICMP and all else is rejected\n");
 	print_network(p);
-	print_grants(&p->grants, p->named);
+	print_created(p);
+	print_grants(p);
 	print_environment(p);
 	print_credentials(p);
+	print_limits(p);
 	print_file("/etc/resolv.conf", nf->resolv_conf);
 	print_file("/etc/hosts", nf->hosts);
 	print_file("/etc/nsswitch.conf", nf->nsswitch);
+	print_generated(p);
 	print_row("log:", "", p->log_path ? p->log_path : "none", NULL);
 	return print_finish();
 }

@@ -7,6 +7,6 @@ struct netfiles;
 struct prepared;
 
 /* Returns 0, or -EIO if stdout did not take it all. */
-int dryrun_print(const struct prepared *p);
+int dryrun_print(struct prepared *p);
 
 #endif

@@ -140,6 +140,7 @@ static int run(const struct options *o, struct prepared *p,
 						.log_all = o->log_path != NULL,
 						.files = &p->files,
 						.grants = &p->grants,
+						.hint = p->hint,
 						.report = report,
 						.terminal = &terminal };
 	int rc = take_signals(&plan.command_mask, e);
@@ -183,7 +184,7 @@ static int run(const struct options *o, struct prepared *p,
 	return rc;
 }
 
-static int print_plan(const struct options *o, const struct prepared *p,
+static int print_plan(const struct options *o, struct prepared *p,
 		      int *ret_status, struct err *e)
 {
 	banner_print(o, p);

@@ -143,7 +143,9 @@ static void take_init_message(struct monitor *m, const struct cage_msg *msg,
 		break;
 	case CAGE_MSG_EXEC_FAILED:
 		log_error("cannot execute '%s': %s", m->cfg.command[0],
-			  strerror(msg->value));
+			  msg->value == ENOENT && m->cfg.hint
+				  ? m->cfg.hint
+				  : strerror(msg->value));
 		break;
 	case CAGE_MSG_STOPPED:
 		m->stopped = msg->value;

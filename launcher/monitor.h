@@ -38,7 +38,8 @@ struct monitor_config {
 	bool log_all; /* every look-up is recorded, not only the refused */
 	const struct files *files; /* borrowed */
 	const struct grants *grants;
-	struct report *report;	   /* borrowed */
+	const char *hint;      /* why the command may not be found, or NULL */
+	struct report *report; /* borrowed */
 	struct terminal *terminal; /* borrowed */
 };
 

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "launcher/commandhint.h"
 #include "launcher/commands.h"
 #include "launcher/credentials.h"
+#include "launcher/homefolders.h"
 #include "profiles/workdir.h"
 
 static int no_memory(struct err *e)
@@ -155,6 +157,9 @@ int prepare_check(struct base *b, struct loaded *l, bool open,
 	if (rc == 0)
 		rc = environment_check(l->effective, &b->vars, &b->arena, e);
 	if (rc == 0)
+		rc = homefolders_make(l->effective, &b->vars, &b->arena, true,
+				      e);
+	if (rc == 0)
 		rc = netpolicy_compile(&b->library, l->effective, &b->vars,
 				       open, &b->arena, net, e);
 	return rc;
@@ -212,7 +217,8 @@ static int grant_workdir_unnamed(struct prepared *p, struct err *e)
 		return err_errno(e, ENOMEM, "profile");
 	rc = workdir_grant(with, &p->base.vars, &p->base.arena, &p->grants,
 			   &p->workdir_access, &why);
-	if (rc == -EPERM) {
+	/* Removed under its caller, or out of reach. */
+	if (rc == -EPERM || rc == -ENOENT || rc == -EACCES) {
 		log_notice("%s; the command starts in /", why.msg);
 		return 0;
 	}
@@ -226,8 +232,12 @@ static int grant_files(struct prepared *p, const struct options *o,
 {
 	const struct profile *effective = p->loaded.effective;
 	struct arena *a = &p->base.arena;
-	int rc = grants_resolve(effective, &p->base.vars, a, &p->grants, e);
+	int rc = homefolders_make(effective, &p->base.vars, a,
+				  o->host_files || o->action == ACTION_DRY_RUN,
+				  e);
 
+	if (rc == 0)
+		rc = grants_resolve(effective, &p->base.vars, a, &p->grants, e);
 	if (rc == 0 && !o->host_files)
 		rc = p->named ? workdir_grant(effective, &p->base.vars, a,
 					      &p->grants, &p->workdir_access, e)
@@ -300,6 +310,8 @@ static int decide(struct prepared *p, const struct options *o, struct err *e)
 	if (rc == 0)
 		rc = environment_build(&p->environment, p->loaded.effective,
 				       &b->vars, e);
+	if (rc == 0)
+		p->hint = command_hint(p);
 	if (rc == 0)
 		rc = files_prepare(&p->files, o, p, o->action == ACTION_DRY_RUN,
 				   e);

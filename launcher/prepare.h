@@ -48,6 +48,7 @@ struct prepared {
 	struct environment environment;
 	const char *credentials; /* for people: "GH_TOKEN from ..." or "" */
 	char **command;		 /* in the arena, or argv's own */
+	const char *hint;	 /* command_hint() */
 	const char *log_path;	 /* --log, valid after the change of folder */
 	uint32_t grace_sec;
 	enum verify_mode verify;

@@ -544,5 +544,8 @@ const struct key_spec key_table[KEY__COUNT] = {
 		.fallback = "no limit",
 		.summary = "processes and threads at the same time",
 	},
+	[KEY_OWN_CREATE_FOLDERS] = WORDS("egress_run.create_folders",
+		.summary = "folders below the home folder that are made if "
+			   "they are missing"),
 };
 /* clang-format on */

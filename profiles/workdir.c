@@ -142,29 +142,32 @@ static const char *flag_for(unsigned level)
 				       : "--allow";
 }
 
+/* from: who asks; line 0 for egress-run itself, where there is no profile. */
 static int refuse(const struct place *dir, const char *why, unsigned level,
-		  struct err *e)
+		  const struct origin *from, struct err *e)
 {
 	return err_set(e, EPERM,
-		       "the working directory %s is %s, and the profile would "
-		       "grant it (workdir.access, %s): cd into a project "
-		       "folder, or say %s %s",
-		       dir->path, why, grant_access_text(level),
+		       "the working directory %s is %s, which is not granted "
+		       "%s%s: cd into a project folder, or say %s %s",
+		       dir->path, why,
+		       from->line > 0 ? "by workdir.access " : "",
+		       from->line > 0 ? grant_access_text(level) : "unasked",
 		       flag_for(level), dir->path);
 }
 
 static int check(const struct grants *g, struct arena *a,
-		 const struct place *dir, const char *home, unsigned level,
-		 struct err *e)
+		 const struct place *dir, const char *home,
+		 const struct grant *item, struct err *e)
 {
 	const char *why = refusal(dir->resolved, home);
+	const unsigned level = item->access;
 	const struct denial *d = grants_denial(g, dir->resolved, level);
 	int rc;
 
 	if ((grants_access_by_flag(g, dir->resolved) & level) == level)
 		return 0;
 	if (why)
-		return refuse(dir, why, level, e);
+		return refuse(dir, why, level, &item->from, e);
 	if (d && (grants_access(g, dir->resolved) & level) != level)
 		return err_set(e, EPERM,
 			       "the working directory %s lies in %s, which %s "
@@ -177,7 +180,7 @@ static int check(const struct grants *g, struct arena *a,
 	if (rc < 0)
 		return err_errno(e, ENOMEM, "the working directory");
 	return rc ? refuse(dir, "a folder of your settings, programs or keys",
-			   level, e)
+			   level, &item->from, e)
 		  : 0;
 }
 
@@ -229,7 +232,8 @@ int workdir_grant(const struct profile *p, const struct vars *v,
 	if (dir.error)
 		return err_errno(e, dir.error, "the working directory %s",
 				 v->workdir);
-	rc = check(g, a, &dir, home.resolved, level, e);
+	item.access = level;
+	rc = check(g, a, &dir, home.resolved, &item, e);
 	if (rc < 0)
 		return rc;
 	if (level & write && grants_protected(g, dir.resolved)) {

@@ -199,7 +199,7 @@ class Screen:
     def text(self):
         return self._tmux("capture-pane", "-p")
 
-    def wait(self, pattern):
+    def wait(self, pattern, deadline=5):
         """The match of pattern on the screen; waits for it."""
         last = ""
 
@@ -207,7 +207,8 @@ class Screen:
             nonlocal last
             last = self.text()
             return re.search(pattern, last, re.M)
-        return lab.wait_until(matched, what=lambda: f"{pattern!r} in\n{last}")
+        return lab.wait_until(matched, deadline,
+                              lambda: f"{pattern!r} in\n{last}")
 
     def prompt(self):
         """Wait for a new prompt; gives the status of the last command."""

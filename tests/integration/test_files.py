@@ -95,7 +95,15 @@ def test_working_directory_by_a_link(home, who):
 def test_working_directory_that_was_removed(home, who):
     gone = home.folder(home.work / "gone")
     start = ["sh", "-c", f'rmdir {gone} && exec "$@"', "sh", lab.EGRESS_RUN]
-    refused(lab.host([*start, *VIEW, "pwd"], user=who, cwd=gone), str(gone))
+    got = lab.host([*start, "--files", "profile", "sh", "-c",
+                    "pwd; echo $PWD; ls"], user=who, cwd=gone)
+    assert got.out.startswith("/\n/\nbin\n") and got.rc == 0, got
+    assert f"{gone}: No such file" in got.err, got
+    assert "the command starts in /" in got.err, got
+    home.folder(gone)
+    refused(lab.host([*start, *VIEW, "-p", home.profile("p", {
+        "workdir": {"access": "read"}}), "pwd"], user=who, cwd=gone),
+            str(gone))
     home.folder(gone)
     got = lab.host([*start, "-q", "--files", "host", "sh", "-c",
                     "pwd; echo $PWD"], user=who, cwd=gone)

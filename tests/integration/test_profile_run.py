@@ -3,6 +3,7 @@
 options that go with it, and what is said about it."""
 import json
 import re
+import shutil
 
 import pytest
 
@@ -315,6 +316,47 @@ def test_workdir_that_is_refused(run, tester, where):
     refused(run("-p", "p", "true", cwd=where), where)
     assert run("-p", "p", "--allow-cwd", "true").ok
     assert run("true", cwd=where).ok
+
+
+def test_created_folders(run, tester):
+    """Made below the home folder alone, for the user, before they are granted;
+    not by a dry run."""
+    tester.profile("p", {"filesystem": {"allow": ["~/.tool/state"]},
+                         "egress_run": {"create_folders": ["~/.tool/state"]}})
+    state = tester.user.home / ".tool/state"
+    args = ["--files", "profile", "-q", "-p", "p"]
+    dry = run(*args, "--dry-run", "true")
+    assert re.search(rf"^create: +{state}  \(", dry.out, re.M), dry.out
+    assert "left out:  ~/.tool" not in dry.out
+    assert not state.parent.exists()
+    try:
+        assert run(*args, "sh", "-c", "echo x >~/.tool/state/file").ok
+        assert (state / "file").read_text() == "x\n"
+        assert state.stat().st_mode & 0o777 == 0o700
+        assert state.owner() == "tester"
+        state.rename(state.parent / "moved")
+        state.symlink_to(tester.user.home / "nowhere")
+        got = run(*args, "true")
+        assert got.ok and "leads nowhere" in got.err, got
+        assert not (tester.user.home / "nowhere").exists()
+    finally:
+        shutil.rmtree(state.parent)
+    for path in "/var/tool", "~", "~/../x", "~/.tool/../..":
+        tester.profile("p", {"egress_run": {"create_folders": [path]}})
+        refused(run(*args, "true"), "not below your home folder")
+        assert not run("profile", "check", "p").ok
+
+
+def test_dry_run_tells_what_confines(run, tester):
+    tester.profile("p", {"egress_run": {"user_namespaces": True,
+                                        "memory": "1G", "share_tmp": True}})
+    got = run("--files", "profile", "-p", "p", "--dry-run", "true").out
+    assert re.search(r"^isolation: .*no capabilities; seccomp that lets it "
+                     r"make namespaces .*Landlock", got, re.M), got
+    assert re.search(r"^private: .*/tmp.* are the host's", got, re.M)
+    assert re.search(r"^limits: +memory 1G\n +processes none$", got, re.M)
+    for name in "passwd", "group", "hostname", "hosts":
+        assert f"file:      /etc/{name} is replaced inside by:" in got
 
 
 # ---- environment and credentials --------------------------------------------

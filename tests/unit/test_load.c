@@ -385,7 +385,8 @@ static void test_default_groups(void **state)
 		     "deny_credentials deny_keychains_linux "
 		     "deny_browser_data_linux deny_shell_history "
 		     "deny_shell_configs system_read_linux_core "
-		     "system_write_linux homebrew_linux dangerous_commands "
+		     "system_read_linux_programs system_write_linux "
+		     "homebrew_linux dangerous_commands "
 		     "dangerous_commands_linux go_runtime");
 	assert_texts(f, got.effective, KEY_GROUPS_EXCLUDE, "");
 	assert_true(has(got.effective, KEY_FS_DENY, "~/.ssh"));

@@ -388,11 +388,6 @@ static void refuse_fifo(struct lab *l)
 	assert_int_equal(mkfifo(inner(l, "f"), 0600), 0);
 }
 
-static void refuse_folder(struct lab *l)
-{
-	assert_int_equal(mkdir(inner(l, "f"), 0700), 0);
-}
-
 static void refuse_setuid(struct lab *l)
 {
 	write_at(inner(l, "x"), "#!");
@@ -402,9 +397,8 @@ static void refuse_setuid(struct lab *l)
 
 static void test_refused(void **state)
 {
-	static void (*const tricks[])(struct lab *) = {
-		refuse_link, refuse_fifo, refuse_folder, refuse_setuid
-	};
+	static void (*const tricks[])(
+		struct lab *) = { refuse_link, refuse_fifo, refuse_setuid };
 	struct lab *l = *state;
 
 	start(l);
@@ -425,6 +419,54 @@ static void test_refused(void **state)
 		save(l, inner(l, "f"), "good");
 		assert_exchanged(l, "good");
 	}
+}
+
+/* A folder may be a lock, which passes: it is told of at the end, if it is
+ * still there, unless it is empty and took nothing's place. */
+static void test_folder(void **state)
+{
+	struct lab *l = *state;
+
+	start(l);
+	assert_int_equal(remove(inner(l, "f")), 0);
+	assert_int_equal(mkdir(inner(l, "f"), 0700), 0);
+	loopwait_settle(l->loop);
+	assert_int_equal(l->n_refused, 0);
+	assert_int_equal(rmdir(inner(l, "f")), 0);
+	save(l, inner(l, "f"), "good");
+	assert_exchanged(l, "good");
+	assert_int_equal(remove(inner(l, "f")), 0);
+	assert_int_equal(mkdir(inner(l, "f"), 0700), 0);
+	mirrors_finish(l->m);
+	assert_int_equal(l->n_refused, 1);
+	assert_string_equal(text_at(l, at(l->t, "home/u/f")), "good");
+}
+
+static void test_lock_left_over(void **state)
+{
+	struct lab *l = *state;
+
+	start(l);
+	assert_int_equal(unlink(at(l->t, "home/u/f")), 0);
+	assert_int_equal(remove(inner(l, "f")), 0);
+	assert_int_equal(mkdir(inner(l, "f"), 0700), 0);
+	mirrors_finish(l->m);
+	assert_int_equal(l->n_refused, 0);
+	assert_int_equal(access(at(l->t, "home/u/f"), F_OK), -1);
+}
+
+/* With something in it, it was none. */
+static void test_folder_of_a_new_name(void **state)
+{
+	struct lab *l = *state;
+
+	start(l);
+	assert_int_equal(unlink(at(l->t, "home/u/f")), 0);
+	assert_int_equal(remove(inner(l, "f")), 0);
+	assert_int_equal(mkdir(inner(l, "f"), 0700), 0);
+	write_at(inner(l, "f/file"), "lost");
+	mirrors_finish(l->m);
+	assert_int_equal(l->n_refused, 1);
 }
 
 /* What the user has there now is not for the command to replace. */
@@ -621,15 +663,27 @@ static void test_user(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_which),	  TEST(test_other_owner),
-		TEST(test_place),	  TEST(test_in_place),
-		TEST(test_command_saves), TEST(test_user_saves),
-		TEST(test_both_save),	  TEST(test_created_anew),
-		TEST(test_linked),	  TEST(test_removed_outside),
-		TEST(test_refused),	  TEST(test_folder_outside),
-		TEST(test_copy),	  TEST(test_flood),
-		TEST(test_overflow),	  TEST(test_finish),
-		TEST(test_leftovers),	  TEST(test_user),
+		TEST(test_which),
+		TEST(test_other_owner),
+		TEST(test_place),
+		TEST(test_in_place),
+		TEST(test_command_saves),
+		TEST(test_user_saves),
+		TEST(test_both_save),
+		TEST(test_created_anew),
+		TEST(test_linked),
+		TEST(test_removed_outside),
+		TEST(test_refused),
+		TEST(test_folder_outside),
+		TEST(test_folder),
+		TEST(test_lock_left_over),
+		TEST(test_folder_of_a_new_name),
+		TEST(test_copy),
+		TEST(test_flood),
+		TEST(test_overflow),
+		TEST(test_finish),
+		TEST(test_leftovers),
+		TEST(test_user),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

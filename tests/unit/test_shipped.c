@@ -104,6 +104,18 @@ static void check_wants(struct files *f, const struct profile *p,
 	  "/dev/stderr /dev/fd /dev/pts /proc/self /proc/cpuinfo "             \
 	  "/proc/meminfo /proc/stat /proc/loadavg /proc/version "              \
 	  "/proc/filesystems" },                                               \
+		{ KEY_FS_READ, "system_read_linux_programs",                   \
+		  "/usr/include /usr/libexec /usr/lib32 /usr/libx32 "          \
+		  "/lib32 /libx32 /usr/local/include /usr/local/libexec "      \
+		  "/usr/local/share /usr/games /usr/local/games "              \
+		  "/etc/manpath.config /etc/man_db.conf /etc/groff "           \
+		  "/etc/protocols /etc/networks /etc/rpc /etc/shells "         \
+		  "/etc/mime.types /etc/magic /etc/debian_version "            \
+		  "/etc/lsb-release /etc/inputrc /etc/gitconfig "              \
+		  "/etc/gitattributes /etc/gdb /etc/ssh/ssh_config "           \
+		  "/etc/ssh/ssh_known_hosts /etc/fonts /etc/vim "              \
+		  "/etc/nanorc /etc/python3 /etc/perl "                        \
+		  "/etc/java-*-openjdk /etc/chromium.d" },                     \
 		{ KEY_FS_READ, "user_tools",                                   \
 		  "~/.local/bin ~/.local/share/applications "                  \
 		  "~/.local/share/man "                                        \
@@ -361,7 +373,7 @@ static void test_networks(void **state)
 	struct allowlist *al;
 
 	assert_int_equal(allowlist_new(&al, &f->err), 0);
-	assert_int_equal(groups->n, 9);
+	assert_int_equal(groups->n, 10);
 	for (size_t i = 0; i < groups->n; i++)
 		for (size_t j = 0; j < groups->items[i].n; j++)
 			assert_int_equal(
@@ -369,7 +381,7 @@ static void test_networks(void **state)
 					al, groups->items[i].items[j].string,
 					&f->err),
 				0);
-	assert_int_equal(allowlist_n_domains(al), 59);
+	assert_int_equal(allowlist_n_domains(al), 61);
 	allowlist_free(al);
 	assert_int_equal(profiles->n, 6);
 	for (size_t i = 0; i < profiles->n; i++)
@@ -379,6 +391,26 @@ static void test_networks(void **state)
 	assert_int_equal(json_get(profiles, "minimal")->n, 1);
 	assert_int_equal(json_get(profiles, "developer")->n, 6);
 	assert_int_equal(json_get(profiles, "enterprise")->n, 9);
+}
+
+/* A folder that is made is one that is granted for writing. */
+static void test_created_folders(void **state)
+{
+	static const char *const made_by[] = { "claude-code", "schedar",
+					       "codex",	      "opencode",
+					       "ci",	      "go-dev" };
+	struct files *f = *state;
+
+	for (size_t i = 0; i < sizeof(made_by) / sizeof(made_by[0]); i++) {
+		const struct profile *p = load(f, made_by[i]).effective;
+		const struct field *made = &p->field[KEY_OWN_CREATE_FOLDERS];
+
+		assert_true(made->n > 0);
+		for (size_t j = 0; j < made->n; j++)
+			if (!find(p, KEY_FS_ALLOW, made->items[j].text))
+				fail_msg("%s: %s", made_by[i],
+					 made->items[j].text);
+	}
 }
 
 /* Every host that a shipped profile names is one, or a group of them. */
@@ -435,9 +467,11 @@ int main(void)
 #define TEST(fn) \
 	cmocka_unit_test_setup_teardown(fn, files_setup, files_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_claude_code), TEST(test_claude), TEST(test_schedar),
-		TEST(test_seed),	TEST(test_all),	   TEST(test_groups),
-		TEST(test_networks),	TEST(test_hosts),  TEST(test_tools),
+		TEST(test_claude_code), TEST(test_claude),
+		TEST(test_schedar),	TEST(test_seed),
+		TEST(test_all),		TEST(test_groups),
+		TEST(test_networks),	TEST(test_hosts),
+		TEST(test_tools),	TEST(test_created_folders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -184,8 +184,8 @@ static void test_refused_text(void **state)
 	t->vars.workdir = "/etc";
 	r = run(t);
 	assert_refused(&r, "the working directory /etc is a folder of the "
-			   "system, and the profile would grant it "
-			   "(workdir.access, r): cd into a project folder, or "
+			   "system, which is not granted by workdir.access "
+			   "r: cd into a project folder, or "
 			   "say --read /etc");
 	/* what grants of the profile give does not make it a project */
 	add(t, KEY_FS_READ, "/etc");
