@@ -23,12 +23,31 @@ struct filewatch {
 	void *arg;
 };
 
+/* What is to be done in the sandbox's mount namespace. */
+struct task {
+	const struct cage *cage;
+	const char *path;
+	enum maskwatch_how how;
+	const struct maskwatch_base *bases; /* NULL: path and how */
+	size_t n;
+};
+
+static int compare_all(const struct task *t)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < t->n; i++)
+		rc = mounts_compare(t->bases[i].path, t->bases[i].dev,
+				    t->bases[i].ino);
+	return rc;
+}
+
 /* In the sandbox's mount namespace, but not in its pid namespace: nothing
  * inside can see, trace or signal this process, which has every capability
  * there for a moment. */
-__attribute__((noreturn)) static void
-put_up(const struct cage *c, const char *path, enum maskwatch_how how)
+__attribute__((noreturn)) static void do_inside(const struct task *t)
 {
+	const struct cage *c = t->cage;
 	struct err e = { 0 };
 	int rc;
 
@@ -36,26 +55,44 @@ put_up(const struct cage *c, const char *path, enum maskwatch_how how)
 	if (setns(c->ready[READY_FD_USERNS], CLONE_NEWUSER) < 0 ||
 	    setns(c->ready[READY_FD_MNTNS], CLONE_NEWNS) < 0)
 		_exit(errno > 0 && errno < 126 ? errno : EPERM);
-	rc = how == MASKWATCH_HIDE
-		     ? mounts_mask(path, &e)
-		     : mounts_keep(path, how == MASKWATCH_READ_ONLY, &e);
+	if (t->bases)
+		rc = compare_all(t);
+	else if (t->how == MASKWATCH_HIDE)
+		rc = mounts_mask(t->path, &e);
+	else
+		rc = mounts_keep(t->path, t->how == MASKWATCH_READ_ONLY, &e);
 	_exit(-rc);
 }
 
-static int remask(void *arg, const char *path, enum maskwatch_how how)
+static int run_inside(const struct task *t)
 {
-	const struct filewatch *w = arg;
 	pid_t pid = fork();
 	int status;
 
 	if (pid == 0)
-		put_up(w->cage, path, how);
+		do_inside(t);
 	if (pid < 0)
 		return -errno;
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -errno;
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+static int remask(void *arg, const char *path, enum maskwatch_how how)
+{
+	const struct filewatch *w = arg;
+
+	return run_inside(
+		&(struct task) { .cage = w->cage, .path = path, .how = how });
+}
+
+static int compare(void *arg, const struct maskwatch_base *bases, size_t n)
+{
+	const struct filewatch *w = arg;
+
+	return run_inside(
+		&(struct task) { .cage = w->cage, .bases = bases, .n = n });
 }
 
 static void lost(void *arg, const char *path, int error)
@@ -92,14 +129,16 @@ static void refused(void *arg, const char *path, const char *why)
 }
 
 int filewatch_start(struct filewatch **ret, const struct files *f,
-		    const struct grants *g, const struct cage *c,
-		    struct loop *loop, filewatch_open_fn *left_open, void *arg,
-		    struct err *e)
+		    const struct grants *g, struct loop *loop, struct err *e)
 {
 	struct filewatch *w = calloc(1, sizeof(*w));
 	const struct mirrors_events mirrors = { .refused = refused, .arg = w };
 	const struct maskwatch_events masks = {
-		.remask = remask, .lost = lost, .unwatched = unwatched, .arg = w
+		.remask = remask,
+		.lost = lost,
+		.unwatched = unwatched,
+		.compare = compare,
+		.arg = w,
 	};
 	struct err why = { 0 };
 	int rc;
@@ -107,9 +146,6 @@ int filewatch_start(struct filewatch **ret, const struct files *f,
 	if (!w)
 		return err_errno(e, ENOMEM, "watch files");
 	w->files = f;
-	w->cage = c;
-	w->left_open = left_open;
-	w->arg = arg;
 	rc = maskwatch_start(&w->masks, &f->plan, g, loop, &masks, e);
 	if (rc < 0) {
 		free(w);
@@ -120,6 +156,15 @@ int filewatch_start(struct filewatch **ret, const struct files *f,
 			    why.msg);
 	*ret = w;
 	return 0;
+}
+
+int filewatch_settle(struct filewatch *w, const struct cage *c,
+		     filewatch_open_fn *left_open, void *arg, struct err *e)
+{
+	w->cage = c;
+	w->left_open = left_open;
+	w->arg = arg;
+	return maskwatch_settle(w->masks, e);
 }
 
 void filewatch_finish(struct filewatch *w)

@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/loop.h"
 #include "fsrules/landlock.h"
 #include "fsrules/netfiles.h"
 #include "launcher/banner.h"
 #include "launcher/cage.h"
+#include "launcher/filewatch.h"
 #include "launcher/dryrun.h"
 #include "launcher/monitor.h"
 #include "launcher/networks.h"
@@ -103,47 +105,22 @@ static int take_signals(sigset_t *ret_old, struct err *e)
 	return 0;
 }
 
-static int run(const struct options *o, struct prepared *p,
-	       struct report *report, int *ret_status, struct err *e)
+/* What comes between the sandbox and its first packet. */
+static int complete(struct prepared *p, struct cage *cage, struct err *e)
 {
-	struct cage_plan plan = { .identity = &p->base.identity,
-				  .files = &p->files,
-				  .command = p->command,
-				  .env = &p->environment };
 	const char *limited = NULL;
-	const char *lack;
-	struct terminal terminal;
-	struct cage cage;
-	const struct monitor_config monitor = { .cage = &cage,
-						.allow = p->net.allow,
-						.command = p->command,
-						.grace_sec = p->grace_sec,
-						.log_all = o->log_path != NULL,
-						.files = &p->files,
-						.grants = &p->grants,
-						.report = report,
-						.terminal = &terminal };
-	int rc = take_signals(&plan.command_mask, e);
+	const char *lack = landlock_lack(landlock_abi());
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	terminal_init(&terminal);
-	plan.take_terminal = terminal.wanted;
-	rc = cage_build(&plan, &cage, e);
-	environment_wipe(&p->environment);
-	if (rc < 0)
-		return rc;
 	log_debug("the sandbox is built; its init is process %d",
-		  cage.init_pid);
-	lack = landlock_lack(landlock_abi());
+		  cage->init_pid);
 	if (lack)
 		log_warning("%s; the view of the files stands alone", lack);
 	raise_fd_limit();
 	/* Not before: the id maps are written through /proc/self. */
 	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
-		rc = err_errno(e, errno, "prctl(PR_SET_DUMPABLE)");
-	if (rc == 0)
-		rc = limits_apply(&p->files.limits, cage.init_pid, &limited, e);
+		return err_errno(e, errno, "prctl(PR_SET_DUMPABLE)");
+	rc = limits_apply(&p->files.limits, cage->init_pid, &limited, e);
 	if (rc == 0 && limited)
 		log_info("limits: %s", limited);
 	/* Root of a container: what is left to do needs its uid alone, which
@@ -152,15 +129,63 @@ static int run(const struct options *o, struct prepared *p,
 		rc = privileges_drop(e);
 	if (rc == 0)
 		rc = networks_install(p->net.allow,
-				      cage.gateway[GATEWAY_FD_NFT], e);
+				      cage->gateway[GATEWAY_FD_NFT], e);
+	return rc;
+}
+
+static int build(const struct cage_plan *plan, struct prepared *p,
+		 struct cage *cage, struct err *e)
+{
+	int rc = cage_build(plan, cage, e);
+
+	environment_wipe(&p->environment);
+	if (rc < 0)
+		return rc;
+	rc = complete(p, cage, e);
 	if (rc < 0) {
-		cage_destroy(&cage);
+		cage_destroy(cage);
 		limits_done(&p->files.limits);
+	}
+	return rc;
+}
+
+static int run(const struct options *o, struct prepared *p,
+	       struct report *report, int *ret_status, struct err *e)
+{
+	struct cage_plan plan = { .identity = &p->base.identity,
+				  .files = &p->files,
+				  .command = p->command,
+				  .env = &p->environment };
+	struct terminal terminal;
+	struct cage cage;
+	struct monitor_config monitor = { .cage = &cage,
+					  .allow = p->net.allow,
+					  .command = p->command,
+					  .grace_sec = p->grace_sec,
+					  .log_all = o->log_path != NULL,
+					  .report = report,
+					  .terminal = &terminal };
+	int rc = take_signals(&plan.command_mask, e);
+
+	if (rc < 0)
+		return rc;
+	terminal_init(&terminal);
+	plan.take_terminal = terminal.wanted;
+	rc = loop_new(&monitor.loop, e);
+	if (rc == 0)
+		rc = filewatch_start(&monitor.files, &p->files, &p->grants,
+				     monitor.loop, e);
+	if (rc == 0)
+		rc = build(&plan, p, &cage, e);
+	if (rc < 0) {
+		filewatch_finish(monitor.files);
+		loop_free(monitor.loop);
 		return rc;
 	}
 	/* Not before: a start that failed is one line, the reason. */
 	banner_print(o, p);
 	rc = monitor_run(&monitor, ret_status, e);
+	loop_free(monitor.loop);
 	if (limits_ran_out(&p->files.limits))
 		log_warning(
 			"the memory of the run was used up (limit %s)",

@@ -11,8 +11,8 @@
 #include "common/err.h"
 
 struct allowlist;
-struct files;
-struct grants;
+struct filewatch;
+struct loop;
 struct cage;
 struct report;
 struct terminal;
@@ -28,9 +28,9 @@ struct monitor_config {
 	const struct allowlist *allow; /* borrowed */
 	char *const *command;	       /* borrowed; NULL-terminated */
 	uint32_t grace_sec;
-	bool log_all; /* every look-up is recorded, not only the refused */
-	const struct files *files; /* borrowed */
-	const struct grants *grants;
+	bool log_all;	   /* every look-up is recorded, not only the refused */
+	struct loop *loop; /* borrowed */
+	struct filewatch *files;   /* started; borrowed, but finished */
 	struct report *report;	   /* borrowed */
 	struct terminal *terminal; /* borrowed */
 };

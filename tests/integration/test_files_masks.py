@@ -5,6 +5,7 @@ what they hide: hidden again within moments, and said.
 import contextlib
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -252,6 +253,57 @@ for line in sys.stdin:
         assert ask(process, str(home.work / ".git/x")) == "done\n"
         rc, _, err = finish(process)
     assert rc == 0 and "hooks was replaced from outside" in err, err
+
+
+# ---- replaced while the sandbox is being built ------------------------------
+
+@contextlib.contextmanager
+def held(home, args):
+    """A run that is held for a second when its new root is complete; goes on
+    at the end of the block."""
+    trace = home.user.home / "trace"
+    with lab.started(
+            ["strace", "-f", "-o", trace, "-e", "trace=pivot_root",
+             "-e", "inject=pivot_root:delay_exit=1000000", lab.EGRESS_RUN,
+             *VIEW, *args], home.name, cwd=home.work, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        lab.wait_until(lambda: trace.exists()
+                       and "pivot_root" in trace.read_text())
+        yield process
+
+
+def test_file_replaced_before_the_command(home, who):
+    """No moment is missed, and nothing is said: nobody saw it."""
+    secret = home.write("work/.env", "secret 0")
+    new = home.write("work/.env.new", "secret 1")
+    with held(home, [*denying(home, secret), "cat", ".env"]) as process:
+        new.rename(secret)
+        rc, out, err = finish(process)
+    assert (rc, out) == (1, ""), (out, err)
+    assert "Permission denied" in err and "replaced" not in err, err
+
+
+def test_folder_replaced_before_the_command(home, who):
+    """A granted folder by another one, which would not be watched."""
+    secret = home.write("work/one/.env", "secret 0")
+    home.write("new/.env", "secret 1")
+    profile = home.profile("p", {"filesystem": {
+        "allow": [str(secret.parent)], "deny": [str(secret)]}})
+    # Held before the folder is opened.
+    trace = home.user.home / "trace"
+    with lab.started(
+            ["strace", "-f", "-o", trace, "-e", "trace=fsopen", "-e",
+             "inject=fsopen:delay_exit=1000000:when=1", lab.EGRESS_RUN,
+             *VIEW, "-p", profile, "cat", secret], home.name, cwd=home.work,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE) as process:
+        lab.wait_until(lambda: trace.exists()
+                       and "fsopen" in trace.read_text())
+        secret.parent.rename(home.user.home / "old")
+        (home.user.home / "new").rename(secret.parent)
+        rc, out, err = finish(process)
+    assert (rc, out) == (125, ""), (out, err)
+    assert f"{secret.parent} was replaced while the sandbox was" in err, err
 
 
 # ---- masks themselves -------------------------------------------------------
