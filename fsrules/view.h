@@ -108,8 +108,13 @@ int view_plan(const struct view_options *o, struct arena *a,
 bool view_is_private(const struct view_plan *plan, const char *path);
 
 /* Unix sockets that the host has below bound folders and that no unix_socket
- * grant names, from /proc/net/unix: masked as well (a snapshot). */
+ * grant names, from /proc/net/unix: masked as well.  A snapshot; sockwatch.h
+ * goes on from there. */
 int view_mask_sockets(const struct view_options *o, struct arena *a,
 		      struct view_plan *plan, struct err *e);
+/* True if there is a socket at the path, resolved, which the command would find
+ * and no unix_socket grant names. */
+bool view_shows_socket(const struct view_plan *plan, const struct grants *g,
+		       const char *path);
 
 #endif

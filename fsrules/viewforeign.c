@@ -3,7 +3,8 @@
  * A granted folder may hold another root (a chroot, a container) with the
  * host's /proc or /sys mounted in it.  They show the host's processes, and to
  * the user id 0 they are switches of the kernel: hidden, unless granted by
- * name.
+ * name.  So are sockets that are mounted there one by one, as into containers:
+ * they belong to another network namespace, whose list nobody here can see.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -74,8 +75,9 @@ static int add_line(struct planning *w, char *line)
 	type[strcspn(type, " ")] = '\0';
 	at[strcspn(at, " ")] = '\0';
 	unescape(at);
-	if (!is_kernel_type(type) || planning_private(w, at) ||
-	    !is_granted_above(w, at) || lstat(at, &st) < 0)
+	if (planning_private(w, at) || !is_granted_above(w, at) ||
+	    lstat(at, &st) < 0 ||
+	    (!is_kernel_type(type) && !S_ISSOCK(st.st_mode)))
 		return 0;
 	m.path = arena_strdup(w->arena, at);
 	m.directory = S_ISDIR(st.st_mode);

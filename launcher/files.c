@@ -257,7 +257,8 @@ static void warn_of_own_program(const struct prepared *p)
 
 /* A list for the summary, not worth a start that fails.  In private folders
  * others work, and not the command. */
-static int note_trusted(struct files *f, struct prepared *p, struct err *e)
+static int note_trusted(struct files *f, bool host_files, struct prepared *p,
+			struct err *e)
 {
 	const struct grants *all = &p->grants;
 	struct grants *g = arena_alloc(&p->base.arena, 1, sizeof(*g));
@@ -267,9 +268,17 @@ static int note_trusted(struct files *f, struct prepared *p, struct err *e)
 		return err_errno(e, ENOMEM, "note the files that run later");
 	*g = *all;
 	g->n = 0;
-	g->items = arena_alloc(&p->base.arena, all->n, sizeof(*g->items));
-	if (!g->items && all->n > 0)
+	g->items = arena_alloc(&p->base.arena, all->n + 1, sizeof(*g->items));
+	if (!g->items)
 		return err_errno(e, ENOMEM, "note the files that run later");
+	/* All that is the user's: what matters is where the work is done. */
+	if (host_files && !view_is_private(&f->plan, f->plan.workdir))
+		g->items[g->n++] =
+			(struct grant) { .path = f->plan.workdir,
+					 .resolved = f->plan.workdir,
+					 .kind = GRANT_DIR,
+					 .access = ACCESS_READ | ACCESS_WRITE,
+					 .implied = true };
 	for (size_t i = 0; i < all->n; i++)
 		if (!view_is_private(&f->plan, all->items[i].resolved))
 			g->items[g->n++] = all->items[i];
@@ -300,8 +309,8 @@ int files_prepare(struct files *f, const struct options *o, struct prepared *p,
 		rc = adapt_environment(f, o, p, e);
 	if (rc == 0 && !o->host_files)
 		warn_of_own_program(p);
-	if (rc == 0 && !dry && !o->host_files && !o->quiet && !o->no_summary)
-		rc = note_trusted(f, p, e);
+	if (rc == 0 && !dry && !o->quiet && !o->no_summary)
+		rc = note_trusted(f, o->host_files, p, e);
 	return rc;
 }
 

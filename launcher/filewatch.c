@@ -11,14 +11,17 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "fsrules/landlock.h"
 #include "fsrules/maskwatch.h"
 #include "fsrules/mounts.h"
+#include "fsrules/sockwatch.h"
 #include "launcher/cage.h"
 
 struct filewatch {
 	const struct files *files;
 	const struct cage *cage;
 	struct maskwatch *masks;
+	struct sockwatch *sockets; /* or NULL */
 	filewatch_open_fn *left_open;
 	void *arg;
 };
@@ -95,6 +98,30 @@ static int compare(void *arg, const struct maskwatch_base *bases, size_t n)
 		&(struct task) { .cage = w->cage, .bases = bases, .n = n });
 }
 
+static int hide(void *arg, const char *path)
+{
+	return remask(arg, path, MASKWATCH_HIDE);
+}
+
+static void hidden(void *arg, const char *path, int error)
+{
+	const struct filewatch *w = arg;
+	struct err e = { 0 };
+
+	if (error) {
+		(void)err_errno(&e, error < 0 ? -error : error,
+				"%s, a socket that was bound outside, could "
+				"not be hidden",
+				path);
+		w->left_open(w->arg, e.msg);
+	} else {
+		log_warning("%s is a socket that was bound outside; the "
+			    "command could reach it for a moment, and cannot "
+			    "any more (filesystem.unix_socket grants it)",
+			    path);
+	}
+}
+
 static void lost(void *arg, const char *path, int error)
 {
 	const struct filewatch *w = arg;
@@ -140,6 +167,9 @@ int filewatch_start(struct filewatch **ret, const struct files *f,
 		.compare = compare,
 		.arg = w,
 	};
+	const struct sockwatch_events sockets = { .hide = hide,
+						  .hidden = hidden,
+						  .arg = w };
 	struct err why = { 0 };
 	int rc;
 
@@ -147,7 +177,11 @@ int filewatch_start(struct filewatch **ret, const struct files *f,
 		return err_errno(e, ENOMEM, "watch files");
 	w->files = f;
 	rc = maskwatch_start(&w->masks, &f->plan, g, loop, &masks, e);
+	if (rc == 0 && !landlock_holds_sockets(landlock_abi()))
+		rc = sockwatch_start(&w->sockets, &f->plan, g, loop, &sockets,
+				     e);
 	if (rc < 0) {
+		maskwatch_free(w->masks);
 		free(w);
 		return rc;
 	}
@@ -161,10 +195,13 @@ int filewatch_start(struct filewatch **ret, const struct files *f,
 int filewatch_settle(struct filewatch *w, const struct cage *c,
 		     filewatch_open_fn *left_open, void *arg, struct err *e)
 {
+	int rc;
+
 	w->cage = c;
 	w->left_open = left_open;
 	w->arg = arg;
-	return maskwatch_settle(w->masks, e);
+	rc = maskwatch_settle(w->masks, e);
+	return rc < 0 ? rc : sockwatch_settle(w->sockets, e);
 }
 
 void filewatch_finish(struct filewatch *w)
@@ -174,5 +211,6 @@ void filewatch_finish(struct filewatch *w)
 	if (w->files->mirrors)
 		mirrors_finish(w->files->mirrors);
 	maskwatch_free(w->masks);
+	sockwatch_free(w->sockets);
 	free(w);
 }
