@@ -103,6 +103,11 @@ struct view_options {
 int view_plan(const struct view_options *o, struct arena *a,
 	      struct view_plan *ret, struct err *e);
 
+/* -EINVAL if a grant for writing alone lies in a folder that the command has of
+ * its own, where Landlock could not hold reading back. */
+int view_check_write_only(const struct view_options *o, struct arena *a,
+			  struct view_plan *plan, struct err *e);
+
 /* True for a place in a folder that is the run's own: nothing that is done
  * there is seen on the host. */
 bool view_is_private(const struct view_plan *plan, const char *path);

@@ -235,6 +235,8 @@ static int plan_view(struct files *f, const struct options *o,
 	if (rc == 0)
 		rc = view_plan(&view, a, &f->plan, e);
 	if (rc == 0)
+		rc = view_check_write_only(&view, a, &f->plan, e);
+	if (rc == 0)
 		rc = view_mask_sockets(&view, a, &f->plan, e);
 	return rc;
 }
