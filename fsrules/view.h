@@ -42,6 +42,7 @@ struct view_item {
 	bool writable;	/* BIND, TMPFS, PROC */
 	bool device;	/* BIND: device nodes that must work as such */
 	bool optional;	/* BIND, TMPFS: no longer there: left out */
+	bool network;	/* PROC: not /proc/sys/net, which is the cage's own */
 	bool own;	/* lies in a folder that was made for the view, and is
 			 * made there; else the host has something here */
 	mode_t mode;	/* DIR, TMPFS, TEXT */
@@ -91,9 +92,10 @@ struct view_options {
 	uid_t uid;
 	bool host_files; /* --files host: the host's tree at the user's rights,
 			  * sockets and private folders hidden all the same */
-	bool share_tmp;	 /* the host's /tmp, /var/tmp and /dev/shm */
-	bool git_hooks;	 /* .git/hooks of the working directory stays as
-			  * writable as that is */
+	bool capabilities; /* it has some, within its own namespaces */
+	bool share_tmp;	   /* the host's /tmp, /var/tmp and /dev/shm */
+	bool git_hooks;	   /* .git/hooks of the working directory stays as
+			    * writable as that is */
 };
 
 /* Granted folders that are private anyway (/tmp, /run, /dev, /proc) are not

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -224,6 +225,7 @@ static int plan_view(struct files *f, const struct options *o,
 		.terminal = terminal_path(p),
 		.uid = p->base.identity.uid,
 		.host_files = o->host_files,
+		.capabilities = f->calls.capabilities,
 		.share_tmp = profile_true(profile, KEY_OWN_SHARE_TMP),
 		.git_hooks = is(profile, KEY_OWN_GIT_HOOKS, "write"),
 	};
@@ -255,6 +257,26 @@ static void warn_of_own_program(const struct prepared *p)
 			    "is %s; install it where the command may not "
 			    "write",
 			    path);
+}
+
+/* A mask hides one name of a file.  Where the other is, nobody can tell. */
+static void warn_of_links(const struct prepared *p)
+{
+	const struct grants *g = &p->grants;
+
+	for (size_t i = 0; i < g->n_denials; i++) {
+		const struct denial *d = &g->denials[i];
+		struct stat st;
+
+		if (!d->exists || d->directory || d->bypassed & ACCESS_READ ||
+		    lstat(d->resolved, &st) < 0 || !S_ISREG(st.st_mode) ||
+		    st.st_nlink < 2)
+			continue;
+		log_warning("%s is denied, but its file has another name (a "
+			    "hard link), by which the command can read it if "
+			    "that is granted; 'find -samefile' finds it",
+			    d->path);
+	}
 }
 
 /* A list for the summary, not worth a start that fails.  In private folders
@@ -309,6 +331,8 @@ int files_prepare(struct files *f, const struct options *o, struct prepared *p,
 		rc = plan_view(f, o, p, e);
 	if (rc == 0)
 		rc = adapt_environment(f, o, p, e);
+	if (rc == 0)
+		warn_of_links(p);
 	if (rc == 0 && !o->host_files)
 		warn_of_own_program(p);
 	if (rc == 0 && !dry && !o->quiet && !o->no_summary)

@@ -118,6 +118,25 @@ int limits_apply(struct limits *l, pid_t init, const char **ret_how,
 	return 0;
 }
 
+static bool cores_are_piped(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/core_pattern", "re");
+	int c = f ? getc(f) : EOF;
+
+	if (f)
+		(void)fclose(f);
+	return c == '|';
+}
+
+bool limits_raise_core(void)
+{
+	const struct rlimit core = { 1, 1 };
+	struct rlimit now;
+
+	return getrlimit(RLIMIT_CORE, &now) < 0 || now.rlim_max > 0 ||
+	       setrlimit(RLIMIT_CORE, &core) == 0 || !cores_are_piped();
+}
+
 int limits_apply_self(const struct limits *l, struct err *e)
 {
 	/* 0 would still start a handler that core_pattern pipes to, as root

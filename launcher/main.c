@@ -232,7 +232,15 @@ static int prepare_and_run(const struct options *o, int *ret_status,
 {
 	struct report *report = NULL;
 	struct prepared p;
-	int rc = prepare(o, &p, e);
+	int rc;
+
+	if (o->action != ACTION_DRY_RUN && !limits_raise_core())
+		log_info("the caller's hard limit of core dumps is 0: if the "
+			 "command crashes, the handler in "
+			 "/proc/sys/kernel/core_pattern reads its memory, "
+			 "outside (with 'ulimit -Hc 1' in the caller's place "
+			 "it would not)");
+	rc = prepare(o, &p, e);
 
 	if (p.usage)
 		*ret_status = EXIT_USAGE;

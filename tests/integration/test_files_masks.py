@@ -360,6 +360,40 @@ def test_nothing_is_left(home, who):
     assert secret.read_text() == "secret"
 
 
+def test_file_with_another_name(home, who):
+    """A mask hides the name that is denied; that there is another is said."""
+    secret = home.write("work/.env", "secret")
+    os.link(secret, home.work / "other")
+    got = shell(who, "cat .env; cat other", denying(home, secret),
+                cwd=home.work)
+    assert got.out == "secret", got
+    assert f"warning: {secret} is denied, but its file has another" in got.err
+    (home.work / "other").unlink()
+    got = shell(who, "cat .env", denying(home, secret), cwd=home.work)
+    assert "another name" not in got.err and not got.ok, got
+
+
+def test_parent_of_the_grant_moved(home, who):
+    """A grant is the folder and not its name: what is denied in it stays
+    hidden, wherever it is moved, and what comes to its old place is not
+    there."""
+    base = home.folder(home.user.home / "base/project")
+    secret = home.write("base/project/.env", "secret")
+    profile = home.profile("p", {"filesystem": {"allow": [str(base)],
+                                                "deny": [str(secret)]}})
+    with reader(home, "-p", profile) as process:
+        assert ask(process, f"now {secret}") == "EACCES\n"
+        base.parent.rename(home.user.home / "moved")
+        home.write("base/project/.env", "secret 1")
+        home.write("base/project/new", "new")
+        assert ask(process, f"now {secret}") == "EACCES\n"
+        assert ask(process, f"now {base}/new") == "ENOENT\n"
+        new = home.write("moved/project/x", "secret 2")
+        new.rename(new.parent / ".env")
+        assert ask(process, f"hidden {secret}") == "EACCES\n"
+        assert finish(process)[0] == 0
+
+
 def test_denial_of_what_is_not_granted(home, who):
     """There is nothing to hide: it is not there."""
     secret = home.write("secret/file", "secret")
