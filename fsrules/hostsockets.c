@@ -69,10 +69,10 @@ static int send_request(int fd)
 		       : -errno;
 }
 
-static bool is_of(const struct nlmsghdr *head, uint32_t ino)
+static bool is_of(struct nlmsghdr *head, uint32_t ino)
 {
-	const struct rtattr *a = (const void *)((const char *)NLMSG_DATA(head) +
-						sizeof(struct unix_diag_msg));
+	struct rtattr *a = (void *)((char *)NLMSG_DATA(head) +
+				    sizeof(struct unix_diag_msg));
 	size_t left = head->nlmsg_len - NLMSG_HDRLEN;
 
 	if (left < sizeof(struct unix_diag_msg))
@@ -91,9 +91,9 @@ static bool is_of(const struct nlmsghdr *head, uint32_t ino)
 }
 
 /* 1: found, 0: not in this batch, -ENODATA: it was the last, or -errno. */
-static int search(const void *buf, size_t len, uint32_t ino)
+static int search(void *buf, size_t len, uint32_t ino)
 {
-	for (const struct nlmsghdr *head = buf; NLMSG_OK(head, len);
+	for (struct nlmsghdr *head = buf; NLMSG_OK(head, len);
 	     head = NLMSG_NEXT(head, len)) {
 		if (head->nlmsg_type == NLMSG_DONE)
 			return -ENODATA;

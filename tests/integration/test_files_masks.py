@@ -373,6 +373,25 @@ def test_file_with_another_name(home, who):
     assert "another name" not in got.err and not got.ok, got
 
 
+def test_mount_of_the_same_folder(home, who):
+    """What is denied is denied through another mount of it, of a folder
+    around it and of one in it."""
+    secret = home.write("work/keys/deep/one", "secret")
+    keys, deep = secret.parent.parent, secret.parent
+    for name, source in (("a", keys), ("b", deep)):
+        home.folder(home.work / "other" / name)
+        subprocess.run(["mount", "--bind", source, home.work / "other" / name],
+                       check=True)
+    try:
+        for denied in secret, keys:
+            got = shell(who, "cat other/a/deep/one other/b/one "
+                        "keys/deep/one", denying(home, denied), cwd=home.work)
+            assert got.out == "" and got.err.count("Permission") == 3, got
+    finally:
+        for name in "a", "b":
+            subprocess.run(["umount", home.work / "other" / name], check=True)
+
+
 def test_parent_of_the_grant_moved(home, who):
     """A grant is the folder and not its name: what is denied in it stays
     hidden, wherever it is moved, and what comes to its old place is not
