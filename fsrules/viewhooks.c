@@ -127,8 +127,11 @@ static int visit_module(struct scan *s, const char *path, unsigned depth)
 static int keep_repository(struct scan *s, const char *git)
 {
 	const char *modules = arena_printf(s->w->arena, "%s/modules", git);
-	int rc = modules ? keep_hooks(s, git) : planning_no_memory(s->w);
+	int rc;
 
+	if (!modules)
+		return planning_no_memory(s->w);
+	rc = keep_hooks(s, git);
 	return rc < 0 ? rc : each_folder(s, modules, 0, visit_module);
 }
 
@@ -171,8 +174,8 @@ static int keep_elsewhere(struct scan *s, const char *dir, const char *file)
 {
 	struct arena *a = s->w->arena;
 	const char *line = read_line(a, file, "gitdir: ");
-	struct place git;
-	struct place common;
+	struct place git = { .error = ENOENT };
+	struct place common = { .error = ENOENT };
 	int rc = line ? resolve_from(s, dir, line, &git) : 0;
 
 	if (!line || rc < 0 || git.error || !S_ISDIR(git.mode))
@@ -193,7 +196,7 @@ static int visit_folder(struct scan *s, const char *dir, unsigned depth)
 {
 	const char *path = arena_printf(s->w->arena, "%s/.git",
 					strcmp(dir, "/") == 0 ? "" : dir);
-	struct place git;
+	struct place git = { .error = ENOENT };
 
 	if (!path || path_resolve(s->w->arena, path, &git) < 0)
 		return planning_no_memory(s->w);

@@ -155,6 +155,16 @@ static void refused(void *arg, const char *path, const char *why)
 		    path, why);
 }
 
+/* Landlock's rule for the sockets in a folder is one for all below. */
+static bool needs_sockwatch(const struct grants *g)
+{
+	bool needed = !landlock_holds_sockets(landlock_abi());
+
+	for (size_t i = 0; i < g->n; i++)
+		needed |= g->items[i].kind == GRANT_SOCKET_DIR;
+	return needed;
+}
+
 int filewatch_start(struct filewatch **ret, const struct files *f,
 		    const struct grants *g, struct loop *loop, struct err *e)
 {
@@ -177,7 +187,7 @@ int filewatch_start(struct filewatch **ret, const struct files *f,
 		return err_errno(e, ENOMEM, "watch files");
 	w->files = f;
 	rc = maskwatch_start(&w->masks, &f->plan, g, loop, &masks, e);
-	if (rc == 0 && !landlock_holds_sockets(landlock_abi()))
+	if (rc == 0 && needs_sockwatch(g))
 		rc = sockwatch_start(&w->sockets, &f->plan, g, loop, &sockets,
 				     e);
 	if (rc < 0) {

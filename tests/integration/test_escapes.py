@@ -184,6 +184,23 @@ for line in sys.stdin:
     assert "sub" not in err, err
 
 
+def test_socket_that_is_mounted(home, who):
+    """As a container gets one: under a name that nobody bound."""
+    path = home.write("work/mounted.sock", "")
+    with temporary() as folder, listener(f"{folder}/s", user=who):
+        os.chmod(folder, 0o755)
+        subprocess.run(["mount", "--bind", f"{folder}/s", path], check=True)
+        try:
+            assert "done" in outside(CONNECT, who, there(home),
+                                     paths=[str(path)]).values()
+            for files in "profile", "host":
+                got = inside(CONNECT, who, ["--files", files], there(home),
+                             paths=[str(path)])
+                assert set(got.values()) == {"EACCES"}, got
+        finally:
+            subprocess.run(["umount", path], check=True)
+
+
 def test_socket_bound_while_the_sandbox_is_built(home, who):
     trace = home.user.home / "trace"
     with lab.started(["strace", "-f", "-o", trace, "-e", "trace=pivot_root",
