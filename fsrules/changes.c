@@ -16,10 +16,12 @@
 #include "common/htab.h"
 #include "fsrules/gitconfig.h"
 #include "fsrules/trusted.h"
+#include "profiles/paths.h"
 
 /* Content beyond that is not read: the rest of the stamp must do. */
 #define CONTENT_MAX (64 << 10)
 #define CONTENT_SUM (4 << 20)
+#define HOOKS_MAX   16
 /* The command waits for the one, nobody for the other. */
 #define START_MS 5
 #define END_MS	 100
@@ -42,6 +44,9 @@ struct changes {
 	struct htab stamps;
 	struct timespec start;
 	size_t content_left;
+	/* Folders that core.hooksPath names somewhere. */
+	const char **hooks;
+	size_t n_hooks, hooks_room;
 	bool cut; /* at the start: what has no stamp may be old */
 };
 
@@ -57,6 +62,40 @@ struct entries {
 	struct stamp *s;
 };
 
+/* core.hooksPath of PROJECT/.git/config: from the project's folder on. */
+static int add_hooks(struct changes *c, const char *config, const char *value)
+{
+	const char *git = strstr(config, "/.git/config");
+	const char *path = value;
+	const char **all;
+
+	if (value[0] == '~' && value[1] == '/')
+		path = arena_printf(&c->arena, "%s%s", c->home, value + 1);
+	else if (value[0] != '/' && git)
+		path = arena_printf(&c->arena, "%.*s/%s", (int)(git - config),
+				    config, value);
+	else if (value[0] == '/')
+		path = arena_strdup(&c->arena, value);
+	else
+		return 0;
+	if (path && path[0] == '/')
+		path = path_normalise(&c->arena, path);
+	if (!path)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n_hooks; i++)
+		if (strcmp(c->hooks[i], path) == 0)
+			return 0;
+	if (c->n_hooks == HOOKS_MAX)
+		return 0;
+	all = arena_grow(&c->arena, c->hooks, c->n_hooks, &c->hooks_room,
+			 sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	c->hooks = all;
+	all[c->n_hooks++] = path;
+	return 0;
+}
+
 static int add_command(void *arg, const char *name, const char *value)
 {
 	struct entries *x = arg;
@@ -69,7 +108,9 @@ static int add_command(void *arg, const char *name, const char *value)
 		return -ENOMEM;
 	x->s->commands = all;
 	all[x->s->n++] = htab_hash(&x->c->stamps, part, sizeof(part));
-	return 0;
+	return strcmp(name, "core.hookspath") == 0
+		       ? add_hooks(x->c, x->s->path, value)
+		       : 0;
 }
 
 /* -1 if it is not a file any more, or too big.  The file may be a trap of the
@@ -167,6 +208,15 @@ static int at_start(void *arg, const char *path,
 	return keep(c, &s);
 }
 
+static int find_in_hooks(struct changes *c, trusted_fn *fn, void *arg)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < c->n_hooks; i++)
+		rc = trusted_hooks(c->g, c->home, c->hooks[i], fn, arg);
+	return rc;
+}
+
 int changes_begin(const struct grants *g, const char *home,
 		  struct changes **ret, struct err *e)
 {
@@ -184,6 +234,8 @@ int changes_begin(const struct grants *g, const char *home,
 	c->home = arena_strdup(&c->arena, home);
 	rc = c->home ? trusted_find(g, c->home, START_MS, at_start, c, &c->cut)
 		     : -ENOMEM;
+	if (rc == 0)
+		rc = find_in_hooks(c, at_start, c);
 	if (rc < 0) {
 		changes_free(c);
 		return err_errno(e, -rc, "note the files that run later");
@@ -291,6 +343,8 @@ int changes_end(struct changes *c, struct arena *a, struct change **ret,
 
 	c->content_left = CONTENT_SUM;
 	rc = trusted_find(c->g, c->home, END_MS, at_end, &x, &cut);
+	if (rc == 0)
+		rc = find_in_hooks(c, at_end, &x);
 	if (rc < 0)
 		return rc;
 	if (x.n > 0)

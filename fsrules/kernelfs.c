@@ -53,6 +53,28 @@ static int hide(int root, const char *path, struct err *e)
 	return rc < 0 ? err_errno(e, -rc, "hide /%s", path) : 0;
 }
 
+/* The switches of the cage's own network namespace: tables that it shares with
+ * the host's are read-only in the kernel. */
+static const char network_switches[] = "proc/sys/net";
+
+static int copy_network(int root, int *ret, struct err *e)
+{
+	cleanup_fd int at = mount_open(root, network_switches);
+
+	if (at == -ENOENT)
+		return 0;
+	*ret = at < 0 ? at : mount_copy(at);
+	return *ret < 0 ? err_errno(e, -*ret, "copy /%s", network_switches) : 0;
+}
+
+static int put_network(int root, int copy, struct err *e)
+{
+	cleanup_fd int at = mount_open(root, network_switches);
+	int rc = at < 0 ? at : mount_attach(copy, at);
+
+	return rc < 0 ? err_errno(e, -rc, "put /%s back", network_switches) : 0;
+}
+
 int kernelfs_put_proc(struct newroot *n, const struct view_item *item)
 {
 	/* Keys of the user's other sessions; and the kernel's memory, which
@@ -70,13 +92,18 @@ int kernelfs_put_proc(struct newroot *n, const struct view_item *item)
 		"proc/sys", "proc/sysrq-trigger", "proc/irq", "proc/bus",
 		"proc/fs",
 	};
+	cleanup_fd int network = -1;
 	int rc = newroot_attach(n, item, true, n->proc);
 
 	fd_close(&n->proc);
+	if (rc == 0 && !item->writable && item->network)
+		rc = copy_network(n->root, &network, n->e);
 	for (size_t i = 0; rc == 0 && !item->writable &&
 			   i < sizeof(switches) / sizeof(switches[0]);
 	     i++)
 		rc = make_read_only(n->root, switches[i], n->e);
+	if (rc == 0 && network >= 0)
+		rc = put_network(n->root, network, n->e);
 	for (size_t i = 0; rc == 0 && i < n_hidden; i++)
 		rc = hide(n->root, hidden[i], n->e);
 	return rc;

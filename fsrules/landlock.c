@@ -55,6 +55,7 @@
 #define ABI_REFER	 2
 #define ABI_NET		 4
 #define ABI_LOG_NEW_EXEC 7
+#define ABI_RESOLVE_UNIX 9
 
 /* Device nodes are made nowhere: the view is mounted nodev. */
 #define READ_RIGHTS (FS_EXECUTE | FS_READ_FILE | FS_READ_DIR)
@@ -114,6 +115,11 @@ const char *landlock_lack(int abi)
 	return NULL;
 }
 
+bool landlock_holds_sockets(int abi)
+{
+	return abi >= ABI_RESOLVE_UNIX;
+}
+
 /* What each version of the interface added; a right that is not handled is not
  * restricted. */
 static struct ruleset_attr rights_of(int abi)
@@ -131,7 +137,7 @@ static struct ruleset_attr rights_of(int abi)
 		{ 4, { 0, NET_BIND_TCP | NET_CONNECT_TCP, 0 } },
 		{ 5, { FS_IOCTL_DEV, 0, 0 } },
 		{ 6, { 0, 0, SCOPE_ABSTRACT_SOCKET | SCOPE_SIGNAL } },
-		{ 9, { FS_RESOLVE_UNIX, 0, 0 } },
+		{ ABI_RESOLVE_UNIX, { FS_RESOLVE_UNIX, 0, 0 } },
 	};
 	struct ruleset_attr all = { 0 };
 

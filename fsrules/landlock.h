@@ -20,6 +20,10 @@ int landlock_errata(void);
  * nothing is.  Static. */
 const char *landlock_lack(int abi);
 
+/* True if that ABI stops connect() to sockets with a name that were made
+ * outside. */
+bool landlock_holds_sockets(int abi);
+
 /* Restricts this process and all it starts, with every right to files that the
  * running ABI knows, and the scopes for signals and abstract sockets (ports
  * are the gate's).  Paths are opened now, in the view; one that is not there,

@@ -23,6 +23,9 @@
 /* Each may cost a process; other work of the loop comes between. */
 #define REMASKS_PER_TURN 16
 #define TURN_PAUSE_MS	 2
+/* Batches of events between the first look and the start of the command: who
+ * makes more of them is dealt with in the loop. */
+#define SETTLE_BATCHES 64
 
 struct step;
 
@@ -66,6 +69,11 @@ struct maskwatch {
 	size_t n_blind;
 	int blind_error;
 	bool dirty;
+	/* While the command is not there to see anything: the first that failed
+	 * and why. */
+	bool settling;
+	const char *failed;
+	int failed_error;
 };
 
 static uint64_t folder_hash(const struct maskwatch *w, int wd)
@@ -208,8 +216,13 @@ static bool renew(struct maskwatch *w, struct target *t)
 	if (!there || !wanted)
 		return false;
 	rc = w->ev.remask(w->ev.arg, t->is.path, t->is.how);
-	if (rc != -ENOENT)
-		w->ev.lost(w->ev.arg, t->is.path, rc);
+	if (!w->settling) {
+		if (rc != -ENOENT)
+			w->ev.lost(w->ev.arg, t->is.path, rc);
+	} else if (rc < 0 && rc != -ENOENT && !w->failed) {
+		w->failed = t->is.path;
+		w->failed_error = -rc;
+	}
 	return true;
 }
 
@@ -369,6 +382,75 @@ int maskwatch_start(struct maskwatch **ret, const struct view_plan *plan,
 	report_blind(w);
 	*ret = w;
 	return 0;
+}
+
+static int list_bases(struct maskwatch *w, struct maskwatch_base **ret,
+		      size_t *ret_n)
+{
+	struct maskwatch_base *all = arena_alloc(&w->arena, w->n, sizeof(*all));
+	size_t n = 0;
+
+	if (!all)
+		return -ENOMEM;
+	for (size_t i = 0; i < w->n; i++) {
+		struct stat st;
+
+		if (w->bases[i] < 0)
+			continue;
+		if (fstat(w->bases[i], &st) < 0)
+			return -errno;
+		all[n++] = (struct maskwatch_base) { w->targets[i].is.base,
+						     st.st_dev, st.st_ino };
+	}
+	*ret = all;
+	*ret_n = n;
+	return 0;
+}
+
+/* The watch and the view came to their folders at different times. */
+static int compare_bases(struct maskwatch *w, struct err *e)
+{
+	struct maskwatch_base *all = NULL;
+	size_t n = 0;
+	int rc = list_bases(w, &all, &n);
+
+	if (rc == 0)
+		rc = w->ev.compare(w->ev.arg, all, n);
+	/* One by one, for its name. */
+	for (size_t i = 0; rc == -ESTALE && i < n; i++)
+		if (w->ev.compare(w->ev.arg, &all[i], 1) == -ESTALE)
+			return err_set(e, ESTALE,
+				       "%s was replaced while the sandbox was "
+				       "being built; start again if that was "
+				       "you",
+				       all[i].path);
+	return rc < 0 ? err_errno(e, -rc, "look at the granted folders again")
+		      : 0;
+}
+
+int maskwatch_settle(struct maskwatch *w, struct err *e)
+{
+	int rc;
+
+	if (!w || w->n == 0)
+		return 0;
+	rc = compare_bases(w, e);
+	if (rc < 0)
+		return rc;
+	w->settling = true;
+	for (size_t i = 0; i < w->n; i++)
+		if (w->targets[i].blind)
+			mark(w, &w->targets[i], true);
+	for (unsigned i = 0; i < SETTLE_BATCHES && notify_read(w->notify); i++)
+		;
+	while (w->dirty)
+		on_turn(w);
+	w->settling = false;
+	return w->failed ? err_errno(e, w->failed_error,
+				     "%s was replaced from outside, and could "
+				     "not be hidden again",
+				     w->failed)
+			 : 0;
 }
 
 void maskwatch_free(struct maskwatch *w)

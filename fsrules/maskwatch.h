@@ -11,6 +11,7 @@
 #define FSRULES_MASKWATCH_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "common/err.h"
 #include "common/loop.h"
@@ -24,6 +25,13 @@ enum maskwatch_how {
 	MASKWATCH_PIN,	     /* bound onto itself, so that it keeps its name */
 };
 
+/* A bound folder: what it was when it was first watched. */
+struct maskwatch_base {
+	const char *path; /* in the view, and on the host */
+	dev_t dev;
+	ino_t ino;
+};
+
 struct maskwatch_events {
 	/* Puts up again what was at this path of the view; 0, -ENOENT if there
 	 * is nothing any more, or -errno.  Nothing is done if it is in place:
@@ -35,15 +43,23 @@ struct maskwatch_events {
 	void (*lost)(void *arg, const char *path, int error);
 	/* So many places are not watched, or not any more. */
 	void (*unwatched)(void *arg, size_t n, int error);
+	/* Compares with what the view has: 0, -ESTALE if something else is in
+	 * one of the places, or -errno. */
+	int (*compare)(void *arg, const struct maskwatch_base *bases, size_t n);
 	void *arg;
 };
 
 /* Also watches for denied paths that were missing at the start.  To be called
- * before the view is built, so that nothing is missed in between; remask() is
- * called from the loop.  Plan and grants are borrowed. */
+ * before the view is built, so that nothing is missed in between; calls back
+ * from maskwatch_settle() and the loop.  Plan and grants are borrowed. */
 int maskwatch_start(struct maskwatch **ret, const struct view_plan *plan,
 		    const struct grants *g, struct loop *loop,
 		    const struct maskwatch_events *ev, struct err *e);
+/* When the view is there and before the command is: what was replaced in the
+ * meantime is hidden again, without a word, since nobody saw it; what could not
+ * be watched is looked at as well.  -ESTALE if a bound folder is another than
+ * the one that is watched: the start must not go on.  NULL is fine. */
+int maskwatch_settle(struct maskwatch *w, struct err *e);
 /* NULL is fine; not from a callback. */
 void maskwatch_free(struct maskwatch *w);
 

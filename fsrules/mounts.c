@@ -213,6 +213,18 @@ int mounts_mask(const char *path, struct err *e)
 	return is_mask(at, &st) ? 0 : cover(at, S_ISDIR(st.st_mode), path, e);
 }
 
+int mounts_compare(const char *path, dev_t dev, ino_t ino)
+{
+	cleanup_fd int at = mount_open(-1, path);
+	struct stat st;
+
+	if (at < 0)
+		return at == -ENOENT || at == -ENOTDIR ? 0 : at;
+	if (fstat(at, &st) < 0)
+		return -errno;
+	return st.st_dev == dev && st.st_ino == ino ? 0 : -ESTALE;
+}
+
 /* The root of a mount, with that protection if it is asked for. */
 static bool is_kept(int fd, bool read_only)
 {

@@ -4,6 +4,7 @@
 #define FSRULES_MOUNTS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "common/err.h"
 #include "fsrules/view.h"
@@ -22,8 +23,11 @@ int mounts_build(const struct view_plan *plan, struct err *e);
  * path up again (the host replaced what lay under it).  -ENOENT if there is
  * nothing to hide. */
 int mounts_mask(const char *path, struct err *e);
-/* The same for a path that is bound onto itself, to be read-only or to keep its
- * name. */
+/* The same process: 0 if that file or folder lies at the path of the view, or
+ * nothing does; else -ESTALE. */
+int mounts_compare(const char *path, dev_t dev, ino_t ino);
+/* The same as mounts_mask() for a path that is bound onto itself, to be
+ * read-only or to keep its name. */
 int mounts_keep(const char *path, bool read_only, struct err *e);
 
 #endif

@@ -35,16 +35,15 @@ static void on_pause_over(void *arg)
 		(void)loop_timer_arm(n->loop, &n->pause, PAUSE_MS);
 }
 
-static void on_readable(void *arg, uint32_t events)
+/* How many events there were. */
+static unsigned read_batch(struct notify *n)
 {
 	_Alignas(struct inotify_event) char buf[BATCH_BYTES];
-	struct notify *n = arg;
 	ssize_t len = read(n->fd, buf, sizeof(buf));
 	unsigned count = 0;
 
-	(void)events;
 	if (len <= 0)
-		return;
+		return 0;
 	for (const char *p = buf; p < buf + len; count++) {
 		const struct inotify_event *x = (const void *)p;
 
@@ -56,9 +55,23 @@ static void on_readable(void *arg, uint32_t events)
 				    x->len ? x->name : "");
 	}
 	n->ev.turn(n->ev.arg);
-	if (count < BATCH_FULL || loop_timer_arm(n->loop, &n->pause, PAUSE_MS))
+	return count;
+}
+
+static void on_readable(void *arg, uint32_t events)
+{
+	struct notify *n = arg;
+
+	(void)events;
+	if (read_batch(n) < BATCH_FULL ||
+	    loop_timer_arm(n->loop, &n->pause, PAUSE_MS))
 		return;
 	loop_remove(n->loop, &n->source);
+}
+
+bool notify_read(struct notify *n)
+{
+	return read_batch(n) > 0;
 }
 
 int notify_new(struct notify **ret, struct loop *loop,

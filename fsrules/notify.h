@@ -5,6 +5,7 @@
 #ifndef FSRULES_NOTIFY_H
 #define FSRULES_NOTIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -28,6 +29,8 @@ int notify_new(struct notify **ret, struct loop *loop,
 /* The folder that fd (O_PATH is enough) stands for; a watch descriptor, the
  * same for the same folder, or -errno. */
 int notify_watch(struct notify *n, int fd, uint32_t mask);
+/* One batch of events without waiting; false: there were none. */
+bool notify_read(struct notify *n);
 void notify_unwatch(struct notify *n, int wd);
 void notify_free(struct notify *n); /* NULL is fine */
 

@@ -380,25 +380,46 @@ static int start_places(struct search *s, bool implied)
 	return 0;
 }
 
+static int begin(struct search *s)
+{
+	struct place place;
+	int rc = path_resolve(&s->arena, s->home, &place);
+
+	s->home = place.resolved;
+	if (rc == 0)
+		rc = start_places(s, true);
+	if (rc == 0)
+		rc = start_places(s, false);
+	return rc;
+}
+
 int trusted_find(const struct grants *g, const char *home, unsigned walk_ms,
 		 trusted_fn *fn, void *arg, bool *ret_cut)
 {
-	struct search s = { .g = g, .fn = fn, .arg = arg };
-	struct place place;
-	int rc = path_resolve(&s.arena, home, &place);
+	struct search s = { .g = g, .home = home, .fn = fn, .arg = arg };
+	int rc = begin(&s);
 
-	s.home = place.resolved;
 	s.until_ms = clock_ms() + walk_ms;
-	if (rc == 0)
-		rc = start_places(&s, true);
-	if (rc == 0)
-		rc = start_places(&s, false);
 	if (rc == 0)
 		rc = search_home(&s);
 	s.n_roots = s.n;
 	if (rc == 0)
 		rc = search_queue(&s);
 	*ret_cut = s.cut;
+	arena_free(&s.arena);
+	return rc;
+}
+
+int trusted_hooks(const struct grants *g, const char *home, const char *folder,
+		  trusted_fn *fn, void *arg)
+{
+	static const struct trusted_pattern all = { "*", TRUSTED_BY_GIT,
+						    TRUSTED_PLACE };
+	struct search s = { .g = g, .home = home, .fn = fn, .arg = arg };
+	int rc = begin(&s);
+
+	if (rc == 0)
+		rc = expand_pattern(&s, folder, &all);
 	arena_free(&s.arena);
 	return rc;
 }

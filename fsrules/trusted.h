@@ -23,6 +23,7 @@ struct trusted_pattern {
 	unsigned flags;
 };
 
+#define TRUSTED_BY_GIT	     "run by git"
 #define TRUSTED_PATTERNS_MAX 128
 extern const struct trusted_pattern trusted_patterns[];
 extern const size_t trusted_patterns_n;
@@ -36,5 +37,9 @@ typedef int trusted_fn(void *arg, const char *path,
  * *ret_cut: this or another bound was reached. */
 int trusted_find(const struct grants *g, const char *home, unsigned walk_ms,
 		 trusted_fn *fn, void *arg, bool *ret_cut);
+
+/* The same for all files of one folder, as hooks of git. */
+int trusted_hooks(const struct grants *g, const char *home, const char *folder,
+		  trusted_fn *fn, void *arg);
 
 #endif

@@ -12,7 +12,7 @@
 #define H TRUSTED_HOME
 #define G TRUSTED_GIT
 
-static const char by_git[] = "run by git";
+static const char by_git[] = TRUSTED_BY_GIT;
 static const char git_commands[] = "has commands for git";
 static const char by_code[] = "read by VS Code, may run tasks";
 static const char by_agents[] = "read by coding agents, may run commands";
@@ -32,6 +32,11 @@ const struct trusted_pattern trusted_patterns[] = {
 	{ ".git/info/attributes", "chooses filters that git runs", P },
 	{ ".git/modules/*/config", git_commands, P | G },
 	{ ".git/modules/*/hooks/*", by_git, P },
+	/* Modules in modules, and names with a slash. */
+	{ ".git/modules/*/*/config", git_commands, P | G },
+	{ ".git/modules/*/*/hooks/*", by_git, P },
+	{ ".git/modules/*/modules/*/config", git_commands, P | G },
+	{ ".git/modules/*/modules/*/hooks/*", by_git, P },
 	{ ".git/worktrees/*/config.worktree", git_commands, P | G },
 	{ ".gitmodules", "says what git fetches", P },
 	/* A folder that looks like a repository is one for git. */

@@ -42,6 +42,7 @@ struct view_item {
 	bool writable;	/* BIND, TMPFS, PROC */
 	bool device;	/* BIND: device nodes that must work as such */
 	bool optional;	/* BIND, TMPFS: no longer there: left out */
+	bool network;	/* PROC: not /proc/sys/net, which is the cage's own */
 	bool own;	/* lies in a folder that was made for the view, and is
 			 * made there; else the host has something here */
 	mode_t mode;	/* DIR, TMPFS, TEXT */
@@ -91,9 +92,10 @@ struct view_options {
 	uid_t uid;
 	bool host_files; /* --files host: the host's tree at the user's rights,
 			  * sockets and private folders hidden all the same */
-	bool share_tmp;	 /* the host's /tmp, /var/tmp and /dev/shm */
-	bool git_hooks;	 /* .git/hooks of the working directory stays as
-			  * writable as that is */
+	bool capabilities; /* it has some, within its own namespaces */
+	bool share_tmp;	   /* the host's /tmp, /var/tmp and /dev/shm */
+	bool git_hooks;	   /* .git/hooks of the working directory stays as
+			    * writable as that is */
 };
 
 /* Granted folders that are private anyway (/tmp, /run, /dev, /proc) are not
@@ -103,13 +105,23 @@ struct view_options {
 int view_plan(const struct view_options *o, struct arena *a,
 	      struct view_plan *ret, struct err *e);
 
+/* -EINVAL if a grant for writing alone lies in a folder that the command has of
+ * its own, where Landlock could not hold reading back. */
+int view_check_write_only(const struct view_options *o, struct arena *a,
+			  struct view_plan *plan, struct err *e);
+
 /* True for a place in a folder that is the run's own: nothing that is done
  * there is seen on the host. */
 bool view_is_private(const struct view_plan *plan, const char *path);
 
 /* Unix sockets that the host has below bound folders and that no unix_socket
- * grant names, from /proc/net/unix: masked as well (a snapshot). */
+ * grant names, from /proc/net/unix: masked as well.  A snapshot; sockwatch.h
+ * goes on from there. */
 int view_mask_sockets(const struct view_options *o, struct arena *a,
 		      struct view_plan *plan, struct err *e);
+/* True if there is a socket at the path, resolved, which the command would find
+ * and no unix_socket grant names. */
+bool view_shows_socket(const struct view_plan *plan, const struct grants *g,
+		       const char *path);
 
 #endif

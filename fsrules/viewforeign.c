@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
+ * What the host has mounted below granted folders.
+ *
  * A granted folder may hold another root (a chroot, a container) with the
  * host's /proc or /sys mounted in it.  They show the host's processes, and to
  * the user id 0 they are switches of the kernel: hidden, unless granted by
- * name.
+ * name.  So are sockets that are mounted there one by one, as into containers:
+ * they belong to another network namespace, whose list nobody here can see.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -56,46 +59,153 @@ static void unescape(char *text)
 	*out = '\0';
 }
 
-/* "36 35 98:0 /root /mount/point options - type source options" */
-static int add_line(struct planning *w, char *line)
-{
-	struct mark m = { .kind = MARK_DENIAL };
-	char *type = strstr(line, " - ");
-	char *at = line;
-	struct stat st;
+/* A line of mountinfo; the strings are in it. */
+struct mounted {
+	const char *dev;
+	const char *root; /* of the file system, that is mounted */
+	const char *at;
+	const char *type;
+};
 
-	for (int i = 0; at && i < 4; i++) {
-		at = strchr(at, ' ');
-		at = at ? at + 1 : NULL;
-	}
-	if (!at || !type || type <= at)
-		return 0;
+/* "36 35 98:0 /root /mount/point options - type source options" */
+static bool parse(char *line, struct mounted *ret)
+{
+	char *type = strstr(line, " - ");
+	char *rest = line;
+	char *words[5];
+
+	if (!type)
+		return false;
+	*type = '\0';
 	type += 3;
 	type[strcspn(type, " ")] = '\0';
-	at[strcspn(at, " ")] = '\0';
-	unescape(at);
-	if (!is_kernel_type(type) || planning_private(w, at) ||
-	    !is_granted_above(w, at) || lstat(at, &st) < 0)
-		return 0;
-	m.path = arena_strdup(w->arena, at);
-	m.directory = S_ISDIR(st.st_mode);
-	return m.path ? planning_mark(w, &m) : planning_no_memory(w);
+	for (int i = 0; i < 5; i++) {
+		words[i] = strsep(&rest, " ");
+		if (!words[i])
+			return false;
+	}
+	unescape(words[3]);
+	unescape(words[4]);
+	*ret = (struct mounted) { words[2], words[3], words[4], type };
+	return true;
 }
 
-int planning_foreign(struct planning *w)
+static int add_foreign(struct planning *w, const struct mounted *x)
+{
+	struct mark m = { .kind = MARK_DENIAL };
+	struct stat st;
+
+	if (planning_private(w, x->at) || !is_granted_above(w, x->at) ||
+	    lstat(x->at, &st) < 0 ||
+	    (!is_kernel_type(x->type) && !S_ISSOCK(st.st_mode)))
+		return 0;
+	m.path = x->at;
+	m.directory = S_ISDIR(st.st_mode);
+	return planning_mark(w, &m);
+}
+
+/* Behind dir, which covers path. */
+static const char *rest_of(const char *dir, const char *path)
+{
+	return path + (dir[1] ? strlen(dir) : 0);
+}
+
+static const char *join(struct planning *w, const char *dir, const char *rest)
+{
+	return arena_printf(w->arena, "%s%s", dir[1] || !rest[0] ? dir : "",
+			    rest[0] == '/' && !rest[1] && dir[1] ? "" : rest);
+}
+
+/* Where the same place is seen through another mount of the file system: rel is
+ * its path there. */
+static int add_alias(struct planning *w, const struct denial *d,
+		     const char *rel, const struct mounted *x)
+{
+	struct mark m = { .kind = MARK_DENIAL,
+			  .access = d->bypassed,
+			  .directory = d->directory };
+	bool around = path_covers(x->root, rel);
+	struct stat there;
+	struct stat st;
+
+	if (!around && !path_covers(rel, x->root))
+		return 0;
+	m.path = around ? join(w, x->at, rest_of(x->root, rel)) : x->at;
+	if (!m.path)
+		return planning_no_memory(w);
+	if (planning_private(w, m.path) || !is_granted_above(w, m.path) ||
+	    lstat(m.path, &st) < 0)
+		return 0;
+	/* Something else may be mounted over it. */
+	if (around &&
+	    (lstat(d->resolved, &there) < 0 || st.st_ino != there.st_ino))
+		return 0;
+	m.directory = S_ISDIR(st.st_mode);
+	return planning_mark(w, &m);
+}
+
+static int add_aliases(struct planning *w, const struct denial *d,
+		       const struct mounted *all, size_t n)
+{
+	const struct mounted *in = NULL;
+	const char *rel;
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (path_covers(all[i].at, d->resolved) &&
+		    (!in || strlen(all[i].at) >= strlen(in->at)))
+			in = &all[i];
+	if (!in)
+		return 0;
+	rel = join(w, in->root, rest_of(in->at, d->resolved));
+	if (!rel)
+		return planning_no_memory(w);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		if (&all[i] != in && strcmp(all[i].dev, in->dev) == 0)
+			rc = add_alias(w, d, rel, &all[i]);
+	return rc;
+}
+
+static int read_mounts(struct planning *w, struct mounted **ret, size_t *ret_n)
 {
 	static const char path[] = "/proc/self/mountinfo";
 	FILE *f = fopen(path, "re");
 	cleanup_free char *line = NULL;
 	size_t size = 0;
+	size_t room = 0;
 	int rc = 0;
 
 	if (!f)
 		return err_errno(w->e, errno, "read %s", path);
-	while (rc == 0 && getline(&line, &size, f) >= 0)
-		rc = add_line(w, line);
+	while (rc == 0 && getline(&line, &size, f) >= 0) {
+		char *copy = arena_strdup(w->arena, line);
+		struct mounted *all =
+			arena_grow(w->arena, *ret, *ret_n, &room, sizeof(*all));
+
+		if (!copy || !all) {
+			rc = planning_no_memory(w);
+			break;
+		}
+		*ret = all;
+		*ret_n += parse(copy, &all[*ret_n]);
+	}
 	if (rc == 0 && ferror(f))
 		rc = err_errno(w->e, EIO, "read %s", path);
 	(void)fclose(f);
+	return rc;
+}
+
+int planning_foreign(struct planning *w)
+{
+	const struct grants *g = w->o->grants;
+	struct mounted *all = NULL;
+	size_t n = 0;
+	int rc = read_mounts(w, &all, &n);
+
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = add_foreign(w, &all[i]);
+	for (size_t i = 0; rc == 0 && i < g->n_denials; i++)
+		if (g->denials[i].exists)
+			rc = add_aliases(w, &g->denials[i], all, n);
 	return rc;
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -117,6 +119,33 @@ static int add_mirror(struct planning *w, const char *path, bool *ret_held)
 	return rc < 0 ? rc : planning_rule(w, &r);
 }
 
+/* Landlock's rights hold for all that is below, those of this kind of grant do
+ * not: folders in it are read-only. */
+static int add_folders_of_sockets(struct planning *w, const char *path)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *d;
+	int rc = 0;
+
+	while (dir && rc == 0 && (d = readdir(dir))) {
+		struct mark m = { .kind = MARK_DENIAL,
+				  .access = ~(unsigned)ACCESS_BIND,
+				  .directory = true };
+		struct stat st;
+
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		m.path = arena_printf(w->arena, "%s/%s", path, d->d_name);
+		if (!m.path)
+			rc = planning_no_memory(w);
+		else if (lstat(m.path, &st) == 0 && S_ISDIR(st.st_mode))
+			rc = planning_mark(w, &m);
+	}
+	if (dir)
+		(void)closedir(dir);
+	return rc;
+}
+
 static int add_grant(struct planning *w, const struct grant *g)
 {
 	struct mark m = { .path = g->resolved,
@@ -140,7 +169,10 @@ static int add_grant(struct planning *w, const struct grant *g)
 			return add_temporary(w, g);
 		m.access = READ_WRITE;
 	}
-	if (w->o->mirrors && g->kind == GRANT_FILE && g->access & ACCESS_WRITE)
+	if (g->kind == GRANT_SOCKET_DIR && g->access & ACCESS_BIND)
+		rc = add_folders_of_sockets(w, g->resolved);
+	if (rc == 0 && w->o->mirrors && g->kind == GRANT_FILE &&
+	    g->access & ACCESS_WRITE)
 		rc = add_mirror(w, m.path, &m.mirrored);
 	if (rc == 0)
 		rc = planning_mark(w, &m);
@@ -213,4 +245,48 @@ int planning_grants(struct planning *w)
 			rc = add_mirror(w, path, &held);
 	}
 	return rc < 0 ? rc : add_denials(w);
+}
+
+/* Landlock adds up what its rules give along a path, and the folders that the
+ * command has of its own it may read. */
+static const struct view_rule *reads(const struct planning *w, const char *path)
+{
+	for (size_t i = 0; i < w->plan->n_rules; i++) {
+		const struct view_rule *r = &w->plan->rules[i];
+
+		if (r->access & ACCESS_READ && path_covers(r->path, path))
+			return r;
+	}
+	return NULL;
+}
+
+int view_check_write_only(const struct view_options *o, struct arena *a,
+			  struct view_plan *plan, struct err *e)
+{
+	const struct planning w = { .o = o, .arena = a, .plan = plan, .e = e };
+	const struct grants *g = o->grants;
+
+	for (size_t i = 0; i < g->n; i++) {
+		const struct grant *x = &g->items[i];
+		const struct view_rule *r;
+		const char *place;
+
+		if ((x->kind != GRANT_DIR && x->kind != GRANT_FILE) ||
+		    x->implied || x->from.group ||
+		    !(x->access & ACCESS_WRITE) ||
+		    planning_private(&w, x->resolved) ||
+		    planning_access(&w, x->resolved) & ACCESS_READ)
+			continue;
+		r = reads(&w, x->resolved);
+		place = r ? origin_text(a, &x->from) : NULL;
+		if (r)
+			return err_set(e, EINVAL,
+				       "%s: %s cannot be granted for writing "
+				       "alone: the command has %s for itself, "
+				       "and may read what is in it; grant it "
+				       "for reading as well (allow)",
+				       place ? place : "filesystem.write",
+				       x->path, r->path);
+	}
+	return 0;
 }

@@ -2,9 +2,9 @@
 /*
  * Folders that stay read-only inside writable ones: profiles, by which the
  * command could give itself rights in the next run, and git's hooks, which
- * run outside.  A folder above such a one could be renamed away and made anew,
- * so each is bound onto itself, which holds its name in place; the price is
- * that a rename across such a folder's border copies (EXDEV).
+ * run outside (viewhooks.c).  A folder above such a one could be renamed away
+ * and made anew, so each is bound onto itself, which holds its name in place;
+ * the price is that a rename across such a folder's border copies (EXDEV).
  */
 #include <errno.h>
 #include <string.h>
@@ -19,9 +19,7 @@ static const char *parent_of(struct planning *w, const char *path)
 	return arena_copy(w->arena, path, path_parent(path, strlen(path)));
 }
 
-/* What is missing is made, so that the command cannot: what the user may not
- * make, the command may not either.  *ret: it is there now. */
-static int make_folder(struct planning *w, const char *path, bool *ret)
+int planning_make_folder(struct planning *w, const char *path, bool *ret)
 {
 	char *copy = arena_strdup(w->arena, path);
 
@@ -50,7 +48,7 @@ static int make_folder(struct planning *w, const char *path, bool *ret)
 	return 0;
 }
 
-static int keep(struct planning *w, const char *path)
+int planning_keep(struct planning *w, const char *path)
 {
 	struct mark m = { .path = path, .kind = MARK_KEEP, .directory = true };
 	int rc = planning_mark(w, &m);
@@ -82,33 +80,8 @@ static int keep_profiles(struct planning *w, const struct protected_path *p)
 	/* With the host's files the command may as well change ~/.bashrc. */
 	if (!exists && !w->o->host_files &&
 	    planning_access(w, parent) & ACCESS_WRITE)
-		rc = make_folder(w, p->resolved, &exists);
-	return rc < 0 || !exists ? rc : keep(w, p->resolved);
-}
-
-static int keep_hooks(struct planning *w)
-{
-	const char *path = arena_printf(w->arena, "%s/.git", w->o->workdir);
-	struct place git;
-	struct place hooks;
-	bool exists;
-
-	if (!path || path_resolve(w->arena, path, &git) < 0)
-		return planning_no_memory(w);
-	if (w->o->git_hooks || git.error || !S_ISDIR(git.mode) ||
-	    !(planning_access(w, git.resolved) & ACCESS_WRITE))
-		return 0;
-	path = arena_printf(w->arena, "%s/hooks", git.resolved);
-	if (!path || path_resolve(w->arena, path, &hooks) < 0)
-		return planning_no_memory(w);
-	exists = hooks.error == 0 && S_ISDIR(hooks.mode);
-	if (hooks.error == ENOENT && !hooks.links) {
-		int rc = make_folder(w, hooks.resolved, &exists);
-
-		if (rc < 0)
-			return rc;
-	}
-	return exists ? keep(w, hooks.resolved) : 0;
+		rc = planning_make_folder(w, p->resolved, &exists);
+	return rc < 0 || !exists ? rc : planning_keep(w, p->resolved);
 }
 
 int planning_kept(struct planning *w)
@@ -118,5 +91,5 @@ int planning_kept(struct planning *w)
 
 	for (size_t i = 0; rc == 0 && i < g->n_protected; i++)
 		rc = keep_profiles(w, &g->protected[i]);
-	return rc < 0 ? rc : keep_hooks(w);
+	return rc < 0 ? rc : planning_hooks(w);
 }

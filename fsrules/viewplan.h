@@ -73,6 +73,13 @@ int planning_texts(struct planning *w);
 bool planning_is_text(const struct planning *w, const struct grant *g);
 /* What stays read-only in writable folders (viewkept.c). */
 int planning_kept(struct planning *w);
+/* One such folder, and the names of those above it. */
+int planning_keep(struct planning *w, const char *path);
+/* What is missing is made, so that the command cannot: what the user may not
+ * make, the command may not either.  *ret: it is there now. */
+int planning_make_folder(struct planning *w, const char *path, bool *ret);
+/* The hooks of git repositories (viewhooks.c). */
+int planning_hooks(struct planning *w);
 /* Kernel file systems of the host below granted folders (viewforeign.c). */
 int planning_foreign(struct planning *w);
 /* Marks to items (viewwalk.c). */

@@ -182,6 +182,7 @@ static bool wants_sys(const struct planning *w)
 static int put_kernel(struct planning *w)
 {
 	const struct view_item proc = { .kind = VIEW_PROC,
+					.network = w->o->capabilities,
 					.path = "/proc",
 					.writable = w->o->uid != 0 };
 	const struct view_item sys = { .kind = VIEW_SYS, .path = "/sys" };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -224,6 +225,7 @@ static int plan_view(struct files *f, const struct options *o,
 		.terminal = terminal_path(p),
 		.uid = p->base.identity.uid,
 		.host_files = o->host_files,
+		.capabilities = f->calls.capabilities,
 		.share_tmp = profile_true(profile, KEY_OWN_SHARE_TMP),
 		.git_hooks = is(profile, KEY_OWN_GIT_HOOKS, "write"),
 	};
@@ -234,6 +236,8 @@ static int plan_view(struct files *f, const struct options *o,
 				     view.runtime_dir, e);
 	if (rc == 0)
 		rc = view_plan(&view, a, &f->plan, e);
+	if (rc == 0)
+		rc = view_check_write_only(&view, a, &f->plan, e);
 	if (rc == 0)
 		rc = view_mask_sockets(&view, a, &f->plan, e);
 	return rc;
@@ -255,9 +259,30 @@ static void warn_of_own_program(const struct prepared *p)
 			    path);
 }
 
+/* A mask hides one name of a file.  Where the other is, nobody can tell. */
+static void warn_of_links(const struct prepared *p)
+{
+	const struct grants *g = &p->grants;
+
+	for (size_t i = 0; i < g->n_denials; i++) {
+		const struct denial *d = &g->denials[i];
+		struct stat st;
+
+		if (!d->exists || d->directory || d->bypassed & ACCESS_READ ||
+		    lstat(d->resolved, &st) < 0 || !S_ISREG(st.st_mode) ||
+		    st.st_nlink < 2)
+			continue;
+		log_warning("%s is denied, but its file has another name (a "
+			    "hard link), by which the command can read it if "
+			    "that is granted; 'find -samefile' finds it",
+			    d->path);
+	}
+}
+
 /* A list for the summary, not worth a start that fails.  In private folders
  * others work, and not the command. */
-static int note_trusted(struct files *f, struct prepared *p, struct err *e)
+static int note_trusted(struct files *f, bool host_files, struct prepared *p,
+			struct err *e)
 {
 	const struct grants *all = &p->grants;
 	struct grants *g = arena_alloc(&p->base.arena, 1, sizeof(*g));
@@ -267,9 +292,17 @@ static int note_trusted(struct files *f, struct prepared *p, struct err *e)
 		return err_errno(e, ENOMEM, "note the files that run later");
 	*g = *all;
 	g->n = 0;
-	g->items = arena_alloc(&p->base.arena, all->n, sizeof(*g->items));
-	if (!g->items && all->n > 0)
+	g->items = arena_alloc(&p->base.arena, all->n + 1, sizeof(*g->items));
+	if (!g->items)
 		return err_errno(e, ENOMEM, "note the files that run later");
+	/* All that is the user's: what matters is where the work is done. */
+	if (host_files && !view_is_private(&f->plan, f->plan.workdir))
+		g->items[g->n++] =
+			(struct grant) { .path = f->plan.workdir,
+					 .resolved = f->plan.workdir,
+					 .kind = GRANT_DIR,
+					 .access = ACCESS_READ | ACCESS_WRITE,
+					 .implied = true };
 	for (size_t i = 0; i < all->n; i++)
 		if (!view_is_private(&f->plan, all->items[i].resolved))
 			g->items[g->n++] = all->items[i];
@@ -299,10 +332,12 @@ int files_prepare(struct files *f, const struct options *o, struct prepared *p,
 		rc = plan_view(f, o, p, e);
 	if (rc == 0)
 		rc = adapt_environment(f, o, p, e);
+	if (rc == 0)
+		warn_of_links(p);
 	if (rc == 0 && !o->host_files)
 		warn_of_own_program(p);
-	if (rc == 0 && !dry && !o->host_files && !o->quiet && !o->no_summary)
-		rc = note_trusted(f, p, e);
+	if (rc == 0 && !dry && !o->quiet && !o->no_summary)
+		rc = note_trusted(f, o->host_files, p, e);
 	return rc;
 }
 

@@ -16,11 +16,14 @@ struct filewatch;
  * run has to end.  text is for the user; called from the loop. */
 typedef void filewatch_open_fn(void *arg, const char *text);
 
-/* Before GO.  All is borrowed. */
+/* Before the sandbox is built: nothing that happens meanwhile is missed.  All
+ * is borrowed. */
 int filewatch_start(struct filewatch **ret, const struct files *f,
-		    const struct grants *g, const struct cage *c,
-		    struct loop *loop, filewatch_open_fn *left_open, void *arg,
-		    struct err *e);
+		    const struct grants *g, struct loop *loop, struct err *e);
+/* Before GO: what was replaced since is hidden again, and the watch goes on in
+ * the loop. */
+int filewatch_settle(struct filewatch *w, const struct cage *c,
+		     filewatch_open_fn *left_open, void *arg, struct err *e);
 /* When the command is dead and the loop still there; NULL is fine. */
 void filewatch_finish(struct filewatch *w);
 

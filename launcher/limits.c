@@ -121,6 +121,15 @@ int limits_apply(struct limits *l, pid_t init, const char **ret_how,
 	return 0;
 }
 
+void limits_raise_core(void)
+{
+	const struct rlimit core = { 1, 1 };
+	struct rlimit now;
+
+	if (getrlimit(RLIMIT_CORE, &now) == 0 && now.rlim_max == 0)
+		(void)setrlimit(RLIMIT_CORE, &core);
+}
+
 int limits_apply_self(const struct limits *l, struct err *e)
 {
 	/* 0 would still start a handler that core_pattern pipes to, as root

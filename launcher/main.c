@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/loop.h"
 #include "fsrules/netfiles.h"
 #include "launcher/banner.h"
 #include "launcher/cage.h"
 #include "launcher/doctor.h"
+#include "launcher/filewatch.h"
 #include "launcher/dryrun.h"
 #include "launcher/inbound.h"
 #include "launcher/monitor.h"
@@ -119,6 +121,45 @@ static int apply_limits(const struct options *o, struct limits *l, pid_t init,
 	return rc;
 }
 
+/* What comes between the sandbox and its first packet. */
+static int complete(const struct options *o, struct prepared *p,
+		    struct cage *cage, struct err *e)
+{
+	int rc;
+
+	log_debug("the sandbox is built; its init is process %d",
+		  cage->init_pid);
+	raise_fd_limit();
+	/* Not before: the id maps are written through /proc/self. */
+	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
+		return err_errno(e, errno, "prctl(PR_SET_DUMPABLE)");
+	rc = apply_limits(o, &p->files.limits, cage->init_pid, e);
+	/* Root of a container: what is left to do needs its uid alone, which
+	 * owns the namespaces.  The helpers inherit the lack. */
+	if (rc == 0 && geteuid() == 0)
+		rc = privileges_drop(e);
+	if (rc == 0)
+		rc = networks_install(p->net.allow,
+				      cage->gateway[GATEWAY_FD_NFT], e);
+	return rc;
+}
+
+static int build(const struct options *o, const struct cage_plan *plan,
+		 struct prepared *p, struct cage *cage, struct err *e)
+{
+	int rc = cage_build(plan, cage, e);
+
+	environment_wipe(&p->environment);
+	if (rc < 0)
+		return rc;
+	rc = complete(o, p, cage, e);
+	if (rc < 0) {
+		cage_destroy(cage);
+		limits_done(&p->files.limits);
+	}
+	return rc;
+}
+
 static int run(const struct options *o, struct prepared *p,
 	       const struct inbound_sockets *listen, struct report *report,
 	       int *ret_status, struct err *e)
@@ -130,52 +171,38 @@ static int run(const struct options *o, struct prepared *p,
 				  .env = &p->environment };
 	struct terminal terminal;
 	struct cage cage;
-	const struct monitor_config monitor = { .cage = &cage,
-						.allow = p->net.allow,
-						.open = &p->net.open,
-						.listen = listen,
-						.command = p->command,
-						.grace_sec = p->grace_sec,
-						.verify = p->verify,
-						.log_all = o->log_path != NULL,
-						.files = &p->files,
-						.grants = &p->grants,
-						.hint = p->hint,
-						.report = report,
-						.terminal = &terminal };
+	struct monitor_config monitor = { .cage = &cage,
+					  .allow = p->net.allow,
+					  .open = &p->net.open,
+					  .listen = listen,
+					  .command = p->command,
+					  .grace_sec = p->grace_sec,
+					  .verify = p->verify,
+					  .log_all = o->log_path != NULL,
+					  .hint = p->hint,
+					  .report = report,
+					  .terminal = &terminal };
 	int rc = take_signals(&plan.command_mask, e);
 
 	if (rc < 0)
 		return rc;
 	terminal_init(&terminal);
 	plan.take_terminal = terminal.wanted;
-	rc = cage_build(&plan, &cage, e);
-	environment_wipe(&p->environment);
-	if (rc < 0)
-		return rc;
-	log_debug("the sandbox is built; its init is process %d",
-		  cage.init_pid);
-	raise_fd_limit();
-	/* Not before: the id maps are written through /proc/self. */
-	if (prctl(PR_SET_DUMPABLE, 0L, 0L, 0L, 0L) < 0)
-		rc = err_errno(e, errno, "prctl(PR_SET_DUMPABLE)");
+	rc = loop_new(&monitor.loop, e);
 	if (rc == 0)
-		rc = apply_limits(o, &p->files.limits, cage.init_pid, e);
-	/* Root of a container: what is left to do needs its uid alone, which
-	 * owns the namespaces.  The helpers inherit the lack. */
-	if (rc == 0 && geteuid() == 0)
-		rc = privileges_drop(e);
+		rc = filewatch_start(&monitor.files, &p->files, &p->grants,
+				     monitor.loop, e);
 	if (rc == 0)
-		rc = networks_install(p->net.allow,
-				      cage.gateway[GATEWAY_FD_NFT], e);
+		rc = build(o, &plan, p, &cage, e);
 	if (rc < 0) {
-		cage_destroy(&cage);
-		limits_done(&p->files.limits);
+		filewatch_finish(monitor.files);
+		loop_free(monitor.loop);
 		return rc;
 	}
 	/* Not before: a start that failed is one line, the reason. */
 	banner_print(o, p);
 	rc = monitor_run(&monitor, ret_status, e);
+	loop_free(monitor.loop);
 	if (limits_ran_out(&p->files.limits))
 		log_warning(
 			"the memory of the run was used up (limit %s)",
@@ -223,7 +250,11 @@ static int prepare_and_run(const struct options *o, int *ret_status,
 	struct inbound_sockets listen = { 0 };
 	struct report *report = NULL;
 	struct prepared p;
-	int rc = prepare(o, &p, e);
+	int rc;
+
+	/* As root of the machine; probe.c judges what is there then. */
+	limits_raise_core();
+	rc = prepare(o, &p, e);
 
 	if (p.usage)
 		*ret_status = EXIT_USAGE;

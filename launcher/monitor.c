@@ -23,7 +23,6 @@ struct monitor {
 	struct monitor_config cfg;
 	struct loop *loop;
 	struct gatekeeper *gatekeeper;
-	struct filewatch *files;
 	struct loop_source init_channel;
 	struct loop_source init_exit;
 	struct loop_source signals;
@@ -264,8 +263,8 @@ static int start(struct monitor *m, struct err *e)
 		.finished = on_finished,
 		.arg = m,
 	};
-	int rc = filewatch_start(&m->files, m->cfg.files, m->cfg.grants,
-				 m->cfg.cage, m->loop, on_left_open, m, e);
+	int rc =
+		filewatch_settle(m->cfg.files, m->cfg.cage, on_left_open, m, e);
 
 	if (rc == 0)
 		rc = gatekeeper_start(&m->gatekeeper, &gatekeeper, e);
@@ -279,16 +278,14 @@ static int start(struct monitor *m, struct err *e)
 int monitor_run(const struct monitor_config *c, int *ret_status, struct err *e)
 {
 	struct monitor m = { .cfg = *c,
+			     .loop = c->loop,
 			     .signal_fd = -1,
 			     .init_channel = LOOP_SOURCE_NONE,
 			     .init_exit = LOOP_SOURCE_NONE,
 			     .signals = LOOP_SOURCE_NONE,
 			     .status = EXIT_FAILED };
-	int rc = loop_new(&m.loop, e);
+	int rc = start(&m, e);
 
-	if (rc < 0)
-		return rc;
-	rc = start(&m, e);
 	if (rc == 0) {
 		report_start(c->report, c->command);
 		rc = loop_run(m.loop);
@@ -297,9 +294,8 @@ int monitor_run(const struct monitor_config *c, int *ret_status, struct err *e)
 	}
 	gatekeeper_free(m.gatekeeper);
 	cage_destroy(c->cage);
-	filewatch_finish(m.files);
+	filewatch_finish(c->files);
 	fd_close(&m.signal_fd);
-	loop_free(m.loop);
 	if (rc < 0) {
 		terminal_done(c->terminal);
 		return rc;

@@ -12,10 +12,10 @@
 #include "relay/inspect.h"
 
 struct allowlist;
+struct filewatch;
 struct inbound_sockets;
+struct loop;
 struct ports;
-struct files;
-struct grants;
 struct cage;
 struct report;
 struct terminal;
@@ -35,11 +35,11 @@ struct monitor_config {
 	char *const *command; /* borrowed; NULL-terminated */
 	uint32_t grace_sec;
 	enum verify_mode verify;
-	bool log_all; /* every look-up is recorded, not only the refused */
-	const struct files *files; /* borrowed */
-	const struct grants *grants;
-	const char *hint;      /* why the command may not be found, or NULL */
-	struct report *report; /* borrowed */
+	bool log_all;	   /* every look-up is recorded, not only the refused */
+	struct loop *loop; /* borrowed */
+	struct filewatch *files; /* started; borrowed, but finished */
+	const char *hint;	 /* why the command may not be found, or NULL */
+	struct report *report;	 /* borrowed */
 	struct terminal *terminal; /* borrowed */
 };
 

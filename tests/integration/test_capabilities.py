@@ -71,6 +71,25 @@ grep -c 127.0.0.1.9 dump
     assert got.out.splitlines() == ["1", "ping"] + ["1"] * (home.name != "root")
 
 
+def test_switches_of_the_network(caps, home):
+    """net.* is that of its own network; no other switch is writable."""
+    def switch(name):
+        with open(f"/proc/sys/{name}") as f:
+            return f.read().strip()
+    before = {x: switch(x) for x in ("net/ipv4/ip_forward",
+                                     "net/core/somaxconn", "vm/swappiness")}
+    got = shell(caps, home, """
+for name in net/ipv4/ip_forward net/core/somaxconn vm/swappiness; do
+echo 1 >/proc/sys/$name && cat /proc/sys/$name || echo no
+done 2>/dev/null""")
+    assert got.out == "1\n1\nno\n", got
+    assert before == {x: switch(x) for x in before}
+    got = lab.egress(["--files", "profile", "-q", "sh", "-c",
+                      "echo 1 >/proc/sys/net/ipv4/ip_forward"],
+                     user=home.name, cwd=home.work)
+    assert not got.ok, got
+
+
 def test_sockets_that_need_them(caps, home):
     body = """
 attempt("raw", socket.socket, socket.AF_INET, socket.SOCK_RAW, 1)

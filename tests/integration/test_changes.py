@@ -113,6 +113,43 @@ def test_hooks(home):
     assert found == {".git/hooks/pre-commit": ["new", "run by git"]}
 
 
+def test_hooks_elsewhere(home):
+    """In a folder that core.hooksPath names, before or only now."""
+    home.write("work/.githooks/pre-commit", "x")
+    home.write("work/.githooks/post-commit", "x")
+    assert lab.host(["git", "config", "core.hooksPath", ".githooks"],
+                    user=home.name, cwd=home.work).ok
+    found = listed(home, "echo y >.githooks/pre-commit; "
+                   "echo y >.githooks/pre-push; echo y >x")
+    assert found == {".githooks/pre-commit": ["changed", "run by git"],
+                     ".githooks/pre-push": ["new", "run by git"]}
+    found = listed(home, "mkdir h; echo y >h/pre-commit; "
+                   "git config core.hooksPath h")
+    assert found == {".git/config": ["changed", "has commands for git"],
+                     "h/pre-commit": ["new", "run by git"]}
+
+
+def test_modules(home):
+    """Configurations of submodules, of theirs, and those with a slash."""
+    names = [f".git/modules/{x}/config" for x in ("a", "b/c", "a/modules/d")]
+    for name in names:
+        home.write(f"work/{name}", "[core]\n")
+    found = listed(home, "for x in " + " ".join(names) + "; do "
+                   "printf '[core]\\nfsmonitor = ./evil\\n' >$x; done")
+    assert found == {x: ["changed", "has commands for git"] for x in names}
+
+
+def test_files_of_the_host(home):
+    """The working directory's, where all the user's are writable."""
+    got = lab.egress(["--files", "host", "--", "sh", "-c",
+                      "echo x >.envrc; git config core.pager ./x"],
+                     user=home.name, cwd=home.work)
+    assert got.ok and got.err.endswith(
+        HEAD + f"egress-run:   {home.work}/.envrc (new, run by direnv)\n"
+        f"egress-run:   {home.work}/.git/config (changed, has commands for "
+        "git)\n"), got
+
+
 def test_projects_below(home):
     """At the top of each folder that looks like one."""
     home.write("work/apps/one/.envrc", "x")

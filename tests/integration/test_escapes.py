@@ -90,8 +90,7 @@ def test_abstract_socket(home, who, kind):
 
 
 def test_socket_of_a_later_daemon(home, who):
-    """Bound after the start: in private places it is as little there. (In the
-    working folder it is: a folder that is granted is granted.)"""
+    """Bound after the start: in private places it is as little there."""
     body = program(CONNECT, paths=(paths := places(DAEMONS, home)))
     with running([*VIEW, "--", "sh", "-c", "echo up; read x; exec "
                   f"{PYTHON} -c \"$0\"", body], who, **there(home)) as process:
@@ -101,6 +100,121 @@ def test_socket_of_a_later_daemon(home, who):
             answer = ask(process, "go")
             assert "ENOENT" in answer and "done" not in answer
         assert finish(process)[0] == 0
+
+
+# A line is a path; tells how connect() ends once it is hidden, or at last.
+CONNECTER = """
+import errno, os, socket, sys, time
+print("up", flush=True)
+own = []
+for line in sys.stdin:
+    word, path = line.split()
+    end = time.monotonic() + 6
+    if word == "bind":
+        own.append(socket.socket(socket.AF_UNIX))
+        os.chdir(os.path.dirname(path))
+        own[-1].bind(os.path.basename(path))
+        own[-1].listen()
+    while True:
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.connect(path)
+            told = "done"
+        except OSError as e:
+            told = errno.errorcode[e.errno]
+        if told == "EACCES" or time.monotonic() > end or word == "bind":
+            break
+        time.sleep(0.005)
+    print(told, flush=True)
+"""
+
+
+@pytest.mark.parametrize("files", ["profile", "host"])
+def test_socket_bound_later(home, who, files):
+    """Below a granted folder, at its top and deep in it: hidden within
+    moments, and said. What the command binds itself is its own."""
+    home.folder(home.work / "deep/er")
+    paths = [home.work / x for x in ("s", "deep/er/s", "deep/er/t")]
+    with running([*VIEW, "--files", files, PYTHON, "-c", CONNECTER], who,
+                 **there(home)) as process:
+        assert read_line(process) == "up\n"
+        assert ask(process, f"bind {home.work}/own") == "done\n"
+        for path in paths:
+            with listener(path, user=who):
+                assert ask(process, f"try {path}") == "EACCES\n"
+        assert ask(process, f"bind {home.work}/deep/er/own") == "done\n"
+        rc, _, err = finish(process)
+    assert rc == 0, err
+    for path in paths:
+        assert err.count(f"{path} is a socket that was bound outside") == 1
+    assert "own" not in err, err
+    for path in "own", "deep/er/own":
+        (home.work / path).unlink()
+
+
+def test_socket_bound_by_a_relative_name(home, who):
+    """Before the start and after it; nobody can tell where it is but by
+    looking."""
+    body = """
+import os, socket, sys
+for line in sys.stdin:
+    folder, name = line.split()
+    os.chdir(folder)
+    s = socket.socket(socket.AF_UNIX)
+    s.bind(name)
+    s.listen()
+    globals().setdefault("all", []).append(s)
+    print("bound", flush=True)
+"""
+    pipe = subprocess.PIPE
+    with lab.started([PYTHON, "-c", body], who, stdin=pipe,
+                     stdout=pipe) as daemon:
+        assert ask(daemon, f"{home.work} before") == "bound\n"
+        with running([*VIEW, PYTHON, "-c", CONNECTER], who,
+                     **there(home)) as process:
+            assert read_line(process) == "up\n"
+            assert ask(process, f"try {home.work}/before") == "EACCES\n"
+            assert ask(daemon, f"{home.work} after") == "bound\n"
+            assert ask(process, f"try {home.work}/after") == "EACCES\n"
+            # The same name in two places: the command's own stays.
+            own = home.folder(home.work / "sub") / "after"
+            assert ask(process, f"bind {own}") == "done\n"
+            rc, _, err = finish(process)
+    assert rc == 0 and f"{home.work}/after is a socket" in err, err
+    assert "sub" not in err, err
+
+
+def test_socket_that_is_mounted(home, who):
+    """As a container gets one: under a name that nobody bound."""
+    path = home.write("work/mounted.sock", "")
+    with temporary() as folder, listener(f"{folder}/s", user=who):
+        os.chmod(folder, 0o755)
+        subprocess.run(["mount", "--bind", f"{folder}/s", path], check=True)
+        try:
+            assert "done" in outside(CONNECT, who, there(home),
+                                     paths=[str(path)]).values()
+            for files in "profile", "host":
+                got = inside(CONNECT, who, ["--files", files], there(home),
+                             paths=[str(path)])
+                assert set(got.values()) == {"EACCES"}, got
+        finally:
+            subprocess.run(["umount", path], check=True)
+
+
+def test_socket_bound_while_the_sandbox_is_built(home, who):
+    trace = home.user.home / "trace"
+    with lab.started(["strace", "-f", "-o", trace, "-e", "trace=pivot_root",
+                      "-e", "inject=pivot_root:delay_exit=1000000",
+                      lab.EGRESS_RUN, *VIEW, PYTHON, "-c",
+                      program(CONNECT, paths=[str(home.work / "s")])], who,
+                     stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                     stderr=subprocess.PIPE, **there(home)) as process:
+        lab.wait_until(lambda: trace.exists()
+                       and "pivot_root" in trace.read_text())
+        with listener(home.work / "s", user=who):
+            rc, out, err = finish(process)
+    assert rc == 0 and "done" not in out and "EACCES" in out, (out, err)
+    assert not err, err
 
 
 @pytest.mark.parametrize("where", ["work", "work/deep"])

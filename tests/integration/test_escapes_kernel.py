@@ -456,6 +456,25 @@ attempt("pattern", lambda: os.open("/proc/sys/kernel/core_pattern",
     assert set(got.values()) <= {"EPERM", "EACCES", "EROFS"}, got
 
 
+def test_core_dumps_of_a_caller_who_has_none(home, who):
+    """A hard limit of 0 starts a piped handler all the same. Who may raise it
+    (CAP_SYS_RESOURCE, as root) has it raised to 1; else it is said."""
+    may = who == "root" and int(re.search(
+        r"^CapEff:\s*(.*)$", pathlib.Path("/proc/self/status").read_text(),
+        re.M)[1], 16) >> 24 & 1
+    body = """
+import resource
+print(resource.getrlimit(resource.RLIMIT_CORE))
+"""
+    piped = pathlib.Path("/proc/sys/kernel/core_pattern").read_text()[0] == "|"
+    got = lab.host(["prlimit", "--core=0:0", lab.EGRESS_RUN, "--files",
+                    "profile", "-v", PYTHON, "-c", body], user=who,
+                   **there(home))
+    assert got.ok, got
+    assert got.out == ("(1, 1)\n" if may else "(0, 0)\n")
+    assert ("hard limit of core dumps" in got.err) == (piped and not may), got
+
+
 def test_devices(home, who):
     body = """
 attempt("char", os.mknod, WHERE["work"] + "/null", 0o20666, 0x103)

@@ -381,6 +381,29 @@ def test_read_below_read_write(home, who):
                 cwd=home.work) == ["file rw", "folder r-"]
 
 
+def test_write_only_where_all_may_be_read(home, who):
+    """In the command's own folders it could not be held: refused, before
+    anything is started."""
+    home.write("state.json", "{}")
+    log = home.write("log", "secret")
+    args = ["--allow-file", home.user.home / "state.json"]
+    with tempfile.TemporaryDirectory(dir="/tmp") as tmp:
+        os.chmod(tmp, 0o777)
+        for path, more in (tmp, []), (log, args):
+            for option in "--write", "--write-file":
+                if (option == "--write") != (path == tmp):
+                    continue
+                got = lab.egress([*VIEW, *more, option, path, "--", "true"],
+                                 user=who, cwd=home.work)
+                refused(got, str(path), "for writing alone", "allow")
+    # Beside no mirror it holds.
+    got = lab.egress([*VIEW, "--write-file", log, "--", "sh", "-c",
+                      f"echo more >>{log}; cat {log}"], user=who,
+                     cwd=home.work)
+    assert got.out == "" and "Permission denied" in got.err, got
+    assert log.read_text() == "secretmore\n"
+
+
 def test_read_write_below_write_only(home, who):
     base = home.user.home
     home.write("box/file", "x")

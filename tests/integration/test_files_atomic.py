@@ -487,6 +487,92 @@ def test_git_hooks(home, who, key):
         assert not (home.work / "g").exists(), got
 
 
+def git(who, folder, *args):
+    done = lab.host(["git", "-c", "user.name=a", "-c", "user.email=b", "-c",
+                     "protocol.file.allow=always", *args], user=who,
+                    cwd=folder)
+    assert done.ok, done
+
+
+WRITE_HOOKS = """
+import contextlib, os, sys
+def tries(function, *args):
+    with contextlib.suppress(OSError):
+        function(*args)
+def write(folder):
+    with open(folder + "/evil", "w"):
+        pass
+for i, folder in enumerate(sys.argv[1:]):
+    tries(write, folder)
+    above = folder
+    while above:
+        tries(os.rename, above, f"old{i}-{len(above)}")
+        tries(os.makedirs, folder)
+        tries(write, folder)
+        above = os.path.dirname(above)
+"""
+
+
+def write_hooks(who, home, folders, cwd, args=()):
+    """Those of the folders in which a hook could be made, in place or by way
+    of another folder in its place."""
+    assert python(who, WRITE_HOOKS, *folders, args=args, cwd=cwd) == ""
+    return [x for x in folders if (cwd / x / "evil").exists()]
+
+
+def test_hooks_of_modules_and_worktrees(home, who):
+    """Submodules, one in a submodule, and further working trees: their hooks
+    are in the repository or in its modules."""
+    for name in "inner", "middle":
+        folder = home.folder(home.user.home / name)
+        git(who, folder, "init", "-q")
+        git(who, folder, "commit", "-q", "--allow-empty", "-m", "one")
+    git(who, home.user.home / "middle", "submodule", "-q", "add",
+        str(home.user.home / "inner"), "lib/in")
+    git(who, home.user.home / "middle", "commit", "-qm", "two")
+    git(who, home.work, "init", "-q")
+    git(who, home.work, "submodule", "-q", "add",
+        str(home.user.home / "middle"), "mid")
+    git(who, home.work, "submodule", "-q", "update", "--init", "--recursive")
+    git(who, home.work, "commit", "-qm", "one")
+    git(who, home.work, "worktree", "add", "-qb", "side", "tree")
+    folders = [".git/hooks", ".git/modules/mid/hooks",
+               ".git/modules/mid/modules/lib/in/hooks"]
+    for folder in folders:
+        assert (home.work / folder).is_dir(), folder
+    # In the other working tree, with the repository granted.
+    tree = home.user.home / "tree"
+    git(who, home.work, "worktree", "add", "-qb", "other", tree)
+    allow = ["--allow", home.work]
+    got = shell(who, f"echo x >{home.work}/.git/hooks/evil; "
+                f"echo x >{home.work}/.git/modules/mid/hooks/evil; "
+                f"git -C {home.work} status -s", allow, cwd=tree)
+    assert got.err.count("Read-only file system") == 2, got
+    # Work goes on as ever.
+    got = shell(who, "git submodule -q foreach --recursive git status -s && "
+                "git worktree remove tree && git submodule -q deinit -f mid "
+                "&& git -c user.name=a -c user.email=b commit -q "
+                "--allow-empty -m x && echo done", cwd=home.work)
+    assert got.out == "done\n", got
+    assert not write_hooks(who, home, folders, home.work)
+
+
+def test_hooks_in_a_folder_of_projects(home, who):
+    """Those of each project, wherever it is; but a repository inside a
+    repository may be one that a build has fetched and has to remove."""
+    for name in "one", "group/two", "one/build/fetched", "node_modules/x":
+        git(who, home.folder(home.work / name), "init", "-q")
+    assert write_hooks(who, home, ["one/.git/hooks", "group/two/.git/hooks"],
+                       home.work) == []
+    assert write_hooks(who, home, ["build/fetched/.git/hooks"],
+                       home.work / "one") == ["build/fetched/.git/hooks"]
+    got = shell(who, "rm -rf build old* && ls -A", cwd=home.work / "one")
+    assert got.ok and got.out == ".git\n", got
+    key = ["-p", home.profile("p", {"workdir": {"access": "readwrite"},
+                                    "egress_run": {"git_hooks": "write"}})]
+    assert len(write_hooks(who, home, ["one/.git/hooks"], home.work, key)) == 1
+
+
 def test_git_without_hooks(home, who):
     """A folder for them is made, lest the command make it."""
     assert lab.host(["git", "init", "-q", "--template="], user=who,

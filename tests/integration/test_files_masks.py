@@ -5,6 +5,7 @@ what they hide: hidden again within moments, and said.
 import contextlib
 import os
 import shutil
+import subprocess
 
 import pytest
 
@@ -254,6 +255,57 @@ for line in sys.stdin:
     assert rc == 0 and "hooks was replaced from outside" in err, err
 
 
+# ---- replaced while the sandbox is being built ------------------------------
+
+@contextlib.contextmanager
+def held(home, args):
+    """A run that is held for a second when its new root is complete; goes on
+    at the end of the block."""
+    trace = home.user.home / "trace"
+    with lab.started(
+            ["strace", "-f", "-o", trace, "-e", "trace=pivot_root",
+             "-e", "inject=pivot_root:delay_exit=1000000", lab.EGRESS_RUN,
+             *VIEW, *args], home.name, cwd=home.work, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        lab.wait_until(lambda: trace.exists()
+                       and "pivot_root" in trace.read_text())
+        yield process
+
+
+def test_file_replaced_before_the_command(home, who):
+    """No moment is missed, and nothing is said: nobody saw it."""
+    secret = home.write("work/.env", "secret 0")
+    new = home.write("work/.env.new", "secret 1")
+    with held(home, [*denying(home, secret), "cat", ".env"]) as process:
+        new.rename(secret)
+        rc, out, err = finish(process)
+    assert (rc, out) == (1, ""), (out, err)
+    assert "Permission denied" in err and "replaced" not in err, err
+
+
+def test_folder_replaced_before_the_command(home, who):
+    """A granted folder by another one, which would not be watched."""
+    secret = home.write("work/one/.env", "secret 0")
+    home.write("new/.env", "secret 1")
+    profile = home.profile("p", {"filesystem": {
+        "allow": [str(secret.parent)], "deny": [str(secret)]}})
+    # Held before the folder is opened.
+    trace = home.user.home / "trace"
+    with lab.started(
+            ["strace", "-f", "-o", trace, "-e", "trace=fsopen", "-e",
+             "inject=fsopen:delay_exit=1000000:when=1", lab.EGRESS_RUN,
+             *VIEW, "-p", profile, "cat", secret], home.name, cwd=home.work,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE) as process:
+        lab.wait_until(lambda: trace.exists()
+                       and "fsopen" in trace.read_text())
+        secret.parent.rename(home.user.home / "old")
+        (home.user.home / "new").rename(secret.parent)
+        rc, out, err = finish(process)
+    assert (rc, out) == (125, ""), (out, err)
+    assert f"{secret.parent} was replaced while the sandbox was" in err, err
+
+
 # ---- masks themselves -------------------------------------------------------
 
 def test_masks_of_the_host(home, who):
@@ -306,6 +358,59 @@ def test_nothing_is_left(home, who):
     lab.wait_clean(before)
     assert os.listdir(home.work) == [".env"]
     assert secret.read_text() == "secret"
+
+
+def test_file_with_another_name(home, who):
+    """A mask hides the name that is denied; that there is another is said."""
+    secret = home.write("work/.env", "secret")
+    os.link(secret, home.work / "other")
+    got = shell(who, "cat .env; cat other", denying(home, secret),
+                cwd=home.work)
+    assert got.out == "secret", got
+    assert f"warning: {secret} is denied, but its file has another" in got.err
+    (home.work / "other").unlink()
+    got = shell(who, "cat .env", denying(home, secret), cwd=home.work)
+    assert "another name" not in got.err and not got.ok, got
+
+
+def test_mount_of_the_same_folder(home, who):
+    """What is denied is denied through another mount of it, of a folder
+    around it and of one in it."""
+    secret = home.write("work/keys/deep/one", "secret")
+    keys, deep = secret.parent.parent, secret.parent
+    for name, source in (("a", keys), ("b", deep)):
+        home.folder(home.work / "other" / name)
+        subprocess.run(["mount", "--bind", source, home.work / "other" / name],
+                       check=True)
+    try:
+        for denied in secret, keys:
+            got = shell(who, "cat other/a/deep/one other/b/one "
+                        "keys/deep/one", denying(home, denied), cwd=home.work)
+            assert got.out == "" and got.err.count("Permission") == 3, got
+    finally:
+        for name in "a", "b":
+            subprocess.run(["umount", home.work / "other" / name], check=True)
+
+
+def test_parent_of_the_grant_moved(home, who):
+    """A grant is the folder and not its name: what is denied in it stays
+    hidden, wherever it is moved, and what comes to its old place is not
+    there."""
+    base = home.folder(home.user.home / "base/project")
+    secret = home.write("base/project/.env", "secret")
+    profile = home.profile("p", {"filesystem": {"allow": [str(base)],
+                                                "deny": [str(secret)]}})
+    with reader(home, "-p", profile) as process:
+        assert ask(process, f"now {secret}") == "EACCES\n"
+        base.parent.rename(home.user.home / "moved")
+        home.write("base/project/.env", "secret 1")
+        home.write("base/project/new", "new")
+        assert ask(process, f"now {secret}") == "EACCES\n"
+        assert ask(process, f"now {base}/new") == "ENOENT\n"
+        new = home.write("moved/project/x", "secret 2")
+        new.rename(new.parent / ".env")
+        assert ask(process, f"hidden {secret}") == "EACCES\n"
+        assert finish(process)[0] == 0
 
 
 def test_denial_of_what_is_not_granted(home, who):

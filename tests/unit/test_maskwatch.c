@@ -10,6 +10,7 @@
 
 #include <sched.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "fsrules/masktargets.h"
 #include "fsrules/maskwatch.h"
@@ -25,6 +26,7 @@ struct lab {
 	int result; /* of remask() */
 	unsigned n_remask;
 	unsigned n_lost;
+	size_t n_compared;
 	const char *last; /* path of the last remask() */
 	enum maskwatch_how how;
 	int error;
@@ -120,9 +122,23 @@ static void unwatched(void *arg, size_t n, int error)
 	l->unwatched_error = error;
 }
 
+static int compare(void *arg, const struct maskwatch_base *bases, size_t n)
+{
+	struct lab *l = arg;
+	struct stat st;
+
+	l->n_compared += n;
+	for (size_t i = 0; i < n; i++)
+		if (stat(bases[i].path, &st) < 0 || st.st_dev != bases[i].dev ||
+		    st.st_ino != bases[i].ino)
+			return -ESTALE;
+	return 0;
+}
+
 static void start(struct lab *l)
 {
-	const struct maskwatch_events ev = { remask, lost, unwatched, l };
+	const struct maskwatch_events ev = { remask, lost, unwatched, compare,
+					     l };
 	struct err e = { 0 };
 
 	if (maskwatch_start(&l->w, &l->plan, &l->g, l->loop, &ev, &e) < 0)
@@ -312,6 +328,66 @@ static void test_targets(void **state)
 		    target(l, all, n, "p/.git/hooks"));
 }
 
+static void settle(struct lab *l)
+{
+	struct err e = { 0 };
+
+	if (maskwatch_settle(l->w, &e) < 0)
+		fail_msg("%s", e.msg);
+}
+
+/* Between the watch and the start of the command. */
+static void test_replaced_before_the_start(void **state)
+{
+	struct lab *l = *state;
+
+	start_usual(l);
+	settle(l);
+	assert_int_equal(l->n_compared, 1);
+	assert_int_equal(l->n_remask, 0);
+	make_file(l->t, "p/new");
+	move(l, "p/new", "p/.env");
+	settle(l);
+	assert_int_equal(l->n_remask, 1);
+	assert_string_equal(l->last, at(l->t, "p/.env"));
+	/* Nobody saw it. */
+	assert_int_equal(l->n_lost, 0);
+	l->n_remask = 0;
+	assert_quiet(l);
+	make_file(l->t, "p/new");
+	move(l, "p/new", "p/.env");
+	assert_remasked(l, "p/.env");
+	assert_int_equal(l->n_lost, 1);
+}
+
+static void test_start_that_cannot_go_on(void **state)
+{
+	struct lab *l = *state;
+	struct err e = { 0 };
+
+	start_usual(l);
+	l->result = -EPERM;
+	make_file(l->t, "p/new");
+	move(l, "p/new", "p/.env");
+	assert_int_equal(maskwatch_settle(l->w, &e), -EPERM);
+	assert_non_null(strstr(e.msg, "/p/.env was replaced"));
+	assert_int_equal(l->n_lost, 0);
+}
+
+/* The view has another folder than the one that is watched. */
+static void test_base_replaced_before_the_start(void **state)
+{
+	struct lab *l = *state;
+	struct err e = { 0 };
+
+	start_usual(l);
+	make_dir(l->t, "other");
+	move(l, "p", "gone");
+	move(l, "other", "p");
+	assert_int_equal(maskwatch_settle(l->w, &e), -ESTALE);
+	assert_non_null(strstr(e.msg, "/p was replaced while"));
+}
+
 /* Replaced without end by another process: the loop does its other work. */
 static void flood(struct lab *l)
 {
@@ -432,11 +508,19 @@ static void test_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_replaced),   TEST(test_folder_replaced),
-		TEST(test_appears),    TEST(test_link_on_the_way),
-		TEST(test_gone_again), TEST(test_targets),
-		TEST(test_flood),      TEST(test_overflow),
-		TEST(test_limit),      TEST(test_nothing),
+		TEST(test_replaced),
+		TEST(test_folder_replaced),
+		TEST(test_appears),
+		TEST(test_link_on_the_way),
+		TEST(test_gone_again),
+		TEST(test_targets),
+		TEST(test_flood),
+		TEST(test_overflow),
+		TEST(test_limit),
+		TEST(test_nothing),
+		TEST(test_replaced_before_the_start),
+		TEST(test_start_that_cannot_go_on),
+		TEST(test_base_replaced_before_the_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
