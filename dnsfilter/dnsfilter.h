@@ -118,6 +118,8 @@ struct dns_msg_ready {
 
 struct dnsfilter_config {
 	const struct allowlist *allowlist; /* borrowed */
+	/* Borrowed; names that it takes get a stand-in and are not asked. */
+	const struct proxy_rules *proxy;
 	int channel; /* SEQPACKET to the monitor; borrowed */
 	int desk;    /* another, for sockets; borrowed */
 	int changed; /* readable (poll) when the files may have changed;

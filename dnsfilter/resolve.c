@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "dnsfilter/hosts.h"
 #include "dnsfilter/question.h"
@@ -13,11 +14,15 @@
 #include "dnsfilter/report.h"
 #include "dnsfilter/server.h"
 #include "dnsfilter/upstream.h"
+#include "profiles/proxyrules.h"
 
 #define UNROUTABLE_TTL_SEC 5 /* the host may get a route */
+#define STAND_IN_TTL_SEC   600
 #define FILTERED_TTL_SEC   5
 
 struct resolver {
+	const struct proxy_rules *proxy;
+	uint32_t next_stand_in;
 	struct loop *loop;
 	struct dns_channel *channel;
 	struct cache *cache;
@@ -205,11 +210,29 @@ static void on_upstream(void *arg, const struct dns_chain *answer,
 	use_chain(r, q);
 }
 
+/* The proxy will look the name up; until then any address will do that leads
+ * to it and to no other name. */
+static void use_stand_in(struct resolver *r, struct question *q)
+{
+	struct addr a = proxy_stand_in(r->next_stand_in);
+
+	dns_chain_init(&q->chain, q->type, STAND_IN_TTL_SEC);
+	if (q->type == DNS_TYPE_A) {
+		r->next_stand_in = (r->next_stand_in + 1) % STAND_INS;
+		dns_chain_add(&q->chain, a.bytes);
+	}
+	use_chain(r, q);
+}
+
 static void ask_upstream(void *arg)
 {
 	struct question *q = arg;
 	struct resolver *r = q->owner;
 
+	if (proxy_rules_take(r->proxy, q->name)) {
+		use_stand_in(r, q);
+		return;
+	}
 	if (upstream_ask(r->upstream, q->name, q->type, on_upstream, q) < 0)
 		finish_failed(r, q, DNS_EDE_NETWORK_ERROR,
 			      "egress-run: no resolver can be asked now");
@@ -270,6 +293,7 @@ static void look_up(struct resolver *r, struct question *q)
 {
 	q->owner = r;
 	if (dns_type_is_address(q->type) &&
+	    !proxy_rules_take(r->proxy, q->name) &&
 	    hosts_find(r->hosts, q->name, q->type, &q->chain))
 		use_chain(r, q);
 	else
@@ -314,7 +338,15 @@ int resolver_new(struct resolver **ret, struct loop *l,
 	r->channel = channel;
 	r->cache = cache;
 	r->allowlist = config->allowlist;
+	r->proxy = config->proxy;
 	r->log_all = config->log_all;
+	/* Not where the filter before this one, if any, has begun. */
+	if (getrandom(&r->next_stand_in, sizeof(r->next_stand_in), 0) !=
+	    sizeof(r->next_stand_in)) {
+		free(r);
+		return -EIO;
+	}
+	r->next_stand_in %= STAND_INS;
 	rc = questions_init(&r->questions);
 	if (rc == 0)
 		rc = hosts_new(&r->hosts, config->allowlist);

@@ -12,6 +12,7 @@
 #include "netns/route.h"
 #include "netns/ruleset.h"
 #include "profiles/allowlist.h"
+#include "profiles/proxyrules.h"
 
 /* Both sides of the bound are hostile: names under a wildcard and what their
  * servers answer. */
@@ -292,6 +293,7 @@ int admissions_stage(struct admissions *a, const struct dns_msg_admit *request,
 			    (life_ms > LIFE_MIN_MS ? life_ms : LIFE_MIN_MS);
 	struct allow_ports ports;
 	struct name *name;
+	bool proxied;
 	int rc = 0;
 
 	memset(reply, 0, sizeof(*reply));
@@ -300,6 +302,7 @@ int admissions_stage(struct admissions *a, const struct dns_msg_admit *request,
 	if (!well_formed(request) ||
 	    !allowlist_match(a->cfg.allowlist, request->name, &ports))
 		return -EPROTO;
+	proxied = proxy_rules_take(a->cfg.proxy, request->name);
 	name = names_get(a->names, request->name, ports.rule);
 	if (!name)
 		rc = -ENOSPC;
@@ -307,7 +310,14 @@ int admissions_stage(struct admissions *a, const struct dns_msg_admit *request,
 		const struct addr *addr = &request->addr[i];
 		enum route_kind kind;
 
-		if (addr_never(addr) ||
+		/* A stand-in leads nowhere but to the proxy. */
+		if (proxied && proxy_is_stand_in(addr)) {
+			rc = stage_address(a, name, addr, &ports, until_ms);
+			if (rc == 0)
+				reply->granted |= 1ULL << i;
+			continue;
+		}
+		if (proxied || addr_never(addr) ||
 		    allowlist_denies_address(a->cfg.allowlist, addr, 0) ||
 		    !allowlist_may_resolve(a->cfg.allowlist, request->name,
 					   addr)) {

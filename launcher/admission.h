@@ -22,15 +22,17 @@
 
 struct allowlist;
 struct loop;
+struct proxy_rules;
 struct admissions;
 struct admission;
 
 struct admissions_config {
 	struct loop *loop;
 	const struct allowlist *allowlist;
-	int nft_fd;	   /* borrowed */
-	int route_fd;	   /* borrowed */
-	uint64_t grace_ms; /* beyond TTL and last use */
+	const struct proxy_rules *proxy; /* its names have stand-ins */
+	int nft_fd;			 /* borrowed */
+	int route_fd;			 /* borrowed */
+	uint64_t grace_ms;		 /* beyond TTL and last use */
 };
 
 int admissions_new(struct admissions **ret, const struct admissions_config *c,

@@ -2,7 +2,7 @@
 /*
  * An attempt is one held SYN with the sockets that are connecting for it:
  *
- *   start -> [next candidate] -> connected -> handed on
+ *   start -> [next candidate] -> connected (-> tunnel open) -> handed on
  *              ^  |  silent 1 s, or failed
  *              +--+  none left and none pending -> failed
  *
@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,8 +21,11 @@
 #include <unistd.h>
 
 #include "common/htab.h"
+#include "common/log.h"
 #include "common/loop.h"
 #include "launcher/admission.h"
+#include "launcher/proxy.h"
+#include "launcher/tunnel.h"
 #include "netns/queue.h"
 #include "netns/route.h"
 #include "profiles/allowlist.h"
@@ -42,7 +46,8 @@ struct candidate {
 	struct addr addr;
 	struct loop_source source;
 	struct attempt *attempt;
-	int fd; /* -1: not started, or failed */
+	struct tunnel *tunnel; /* the proxy is being asked */
+	int fd;		       /* -1: not started, or failed */
 };
 
 struct attempt_key {
@@ -73,6 +78,7 @@ struct connector {
 	size_t attempts_max;
 	uint16_t n_in_bucket[BUCKETS];
 	struct loop_source source;
+	char said[128]; /* the proxy's last trouble */
 };
 
 static uint64_t key_hash(const struct connector *c, const struct attempt_key *k)
@@ -107,6 +113,8 @@ static void close_candidate(struct candidate *cand)
 	loop_remove(cand->attempt->owner->cfg.loop, &cand->source);
 	(void)close(cand->fd);
 	cand->fd = -1;
+	tunnel_free(cand->tunnel);
+	cand->tunnel = NULL;
 	cand->attempt->n_pending--;
 }
 
@@ -173,6 +181,8 @@ static void succeed(struct attempt *t, struct candidate *cand)
 
 	loop_remove(c->cfg.loop, &cand->source);
 	cand->fd = -1;
+	tunnel_free(cand->tunnel);
+	cand->tunnel = NULL;
 	t->n_pending--;
 	t->conn.via = cand->addr;
 	rc = c->cfg.events.connected(c->cfg.events.arg, &t->conn, fd);
@@ -200,6 +210,57 @@ static void candidate_failed(struct candidate *cand, int error)
 		fail_attempt(t);
 }
 
+static void go_on_asking(struct candidate *cand)
+{
+	struct connector *c = cand->attempt->owner;
+	const struct connection *conn = &cand->attempt->conn;
+	uint32_t events = 0;
+	struct err e = { 0 };
+	int rc = tunnel_step(cand->tunnel, cand->fd, &events, &e);
+
+	if (rc == 0)
+		rc = loop_modify(c->cfg.loop, &cand->source, events);
+	if (rc > 0) {
+		succeed(cand->attempt, cand);
+		return;
+	}
+	if (rc == 0)
+		return;
+	/* Once for each trouble: a command may try thousands of times. */
+	if (strncmp(c->said, e.msg, sizeof(c->said) - 1) != 0)
+		log_warning(
+			"upstream proxy %s:%u: %s: %s",
+			c->cfg.proxy->rules->host, c->cfg.proxy->rules->port,
+			conn->admission ? admission_name(conn->admission) : "?",
+			e.msg);
+	(void)snprintf(c->said, sizeof(c->said), "%.*s",
+		       (int)sizeof(c->said) - 1, e.msg);
+	candidate_failed(cand, -rc);
+}
+
+static void on_tunnel(void *arg, uint32_t events)
+{
+	(void)events;
+	go_on_asking(arg);
+}
+
+static void ask_proxy(struct candidate *cand)
+{
+	struct attempt *t = cand->attempt;
+	struct connector *c = t->owner;
+	int rc = tunnel_new(&cand->tunnel, admission_name(t->conn.admission),
+			    t->conn.dst_port, proxy_credential(c->cfg.proxy));
+
+	loop_remove(c->cfg.loop, &cand->source);
+	if (rc == 0)
+		rc = loop_add(c->cfg.loop, &cand->source, cand->fd, EPOLLOUT,
+			      on_tunnel, cand);
+	if (rc < 0)
+		candidate_failed(cand, -rc);
+	else
+		go_on_asking(cand);
+}
+
 static void on_connect(void *arg, uint32_t events)
 {
 	struct candidate *cand = arg;
@@ -211,6 +272,8 @@ static void on_connect(void *arg, uint32_t events)
 		error = errno;
 	if (error)
 		candidate_failed(cand, error);
+	else if (cand->attempt->conn.proxied)
+		ask_proxy(cand);
 	else
 		succeed(cand->attempt, cand);
 }
@@ -240,6 +303,8 @@ static void on_life(void *arg)
 static int start_candidate(struct candidate *cand, uint16_t port)
 {
 	const struct connector_config *cfg = &cand->attempt->owner->cfg;
+	/* Both may be on this very host, by the user's word. */
+	bool trusted = cfg->local || cand->attempt->conn.proxied;
 	struct loop *loop = cfg->loop;
 	struct sockaddr_storage ss;
 	socklen_t len = addr_to_sockaddr(&cand->addr, port, &ss);
@@ -250,7 +315,7 @@ static int start_candidate(struct candidate *cand, uint16_t port)
 	if (fd < 0)
 		return -errno;
 	/* The host may have gained the address since it was admitted. */
-	if (!cfg->local &&
+	if (!trusted &&
 	    (addr_never(&cand->addr) ||
 	     route_lookup(cfg->route_fd, &cand->addr) == ROUTE_LOCAL))
 		rc = -EACCES;
@@ -276,7 +341,9 @@ static void start_next(struct attempt *t)
 
 	/* Armed for this candidate, which may have its turn early. */
 	loop_timer_stop(t->owner->cfg.loop, &t->stagger);
-	rc = start_candidate(cand, t->conn.dst_port);
+	rc = start_candidate(cand, t->conn.proxied
+					   ? t->owner->cfg.proxy->rules->port
+					   : t->conn.dst_port);
 
 	if (rc == 0 && t->n_started < t->n_candidates)
 		rc = loop_timer_arm(t->owner->cfg.loop, &t->stagger,
@@ -330,6 +397,10 @@ static bool is_permitted(struct connector *c, struct connection *conn)
 		admissions_find(c->cfg.admissions, &conn->dst, conn->dst_port);
 	if (conn->admission) {
 		conn->rule = admission_rule(conn->admission);
+		conn->proxied =
+			c->cfg.proxy &&
+			proxy_rules_take(c->cfg.proxy->rules,
+					 admission_name(conn->admission));
 	} else {
 		net = allowlist_match_address(c->cfg.allowlist, &conn->dst,
 					      conn->dst_port);
@@ -342,11 +413,16 @@ static bool is_permitted(struct connector *c, struct connection *conn)
 
 static void add_candidates(struct attempt *t)
 {
+	const struct proxy *proxy = t->owner->cfg.proxy;
 	struct addr others[CANDIDATES_MAX - 1];
 	size_t n = 0;
 
 	t->candidates[0].addr = t->conn.dst;
-	if (t->conn.admission)
+	if (t->conn.proxied) {
+		t->candidates[0].addr = proxy->addr[0];
+		for (n = 0; n + 1 < proxy->n && n < CANDIDATES_MAX - 1; n++)
+			others[n] = proxy->addr[n + 1];
+	} else if (t->conn.admission)
 		n = admissions_alternatives(t->owner->cfg.admissions,
 					    t->conn.admission, &t->conn.dst,
 					    t->conn.dst_port, others,

@@ -29,6 +29,7 @@ struct allowlist;
 struct connector;
 struct loop;
 struct ports;
+struct proxy;
 
 /* A connection the command asked for. */
 struct connection {
@@ -39,6 +40,7 @@ struct connection {
 	struct addr via; /* what was connected: dst or an alternative */
 	struct admission *admission; /* held for it; NULL: literal network */
 	const char *rule;	     /* borrowed */
+	bool proxied;		     /* via is the proxy's */
 	bool local;		     /* to the host's loopback */
 	bool inbound;		     /* somebody of the host asked for it */
 };
@@ -65,6 +67,8 @@ struct connector_config {
 	 * these ports of the host's.  What fails there goes on to what the
 	 * command itself serves. */
 	const struct ports *local;
+	/* Names that it takes are asked of it; NULL: none. */
+	const struct proxy *proxy;
 	struct connector_events events;
 };
 

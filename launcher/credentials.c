@@ -147,6 +147,18 @@ static int check_entry(const struct entry *item, struct err *e)
 	return reference_parse(item->key, &r, e);
 }
 
+static int check_upstream(const struct profile *p, struct err *e)
+{
+	const char *text = profile_scalar(p, KEY_OWN_UPSTREAM_CREDENTIAL);
+	struct reference r;
+	struct err why;
+
+	if (!text || reference_parse(text, &r, &why) == 0)
+		return 0;
+	return err_set(e, EINVAL, "egress_run.upstream_credential: %s",
+		       why.msg);
+}
+
 int credentials_check(const struct profile *p, struct err *e)
 {
 	const struct field *f = &p->field[KEY_ENV_CREDENTIALS];
@@ -164,6 +176,27 @@ int credentials_check(const struct profile *p, struct err *e)
 		arena_free(&a);
 		return -EINVAL;
 	}
+	return check_upstream(p, e);
+}
+
+/* what: how it is called in messages. */
+static int read_one(const char *reference, const struct asker *by,
+		    struct secret *ret, char *what, size_t size, struct err *e)
+{
+	struct reference r;
+	int rc = reference_parse(reference, &r, e);
+
+	if (rc == 0)
+		rc = readers[r.kind](&r, by, ret, e);
+	if (rc < 0)
+		return rc;
+	reference_describe(&r, what, size);
+	if (ret->len == 0)
+		return err_set(e, ENODATA, "%s is empty", what);
+	if (memchr(ret->data, '\0', ret->len))
+		return err_set(e, EINVAL,
+			       "%s has a NUL byte, which no text can hold",
+			       what);
 	return 0;
 }
 
@@ -173,24 +206,31 @@ static int load_one(const struct entry *item, const struct asker *by,
 {
 	cleanup_secret struct secret value = { 0 };
 	char what[REFERENCE_MAX * 2 + 64];
-	struct reference r;
-	int rc = reference_parse(item->key, &r, e);
+	int rc = read_one(item->key, by, &value, what, sizeof(what), e);
 
 	if (rc == 0)
-		rc = readers[r.kind](&r, by, &value, e);
-	if (rc < 0)
-		return rc;
-	reference_describe(&r, what, sizeof(what));
-	if (value.len == 0)
-		return err_set(e, ENODATA, "%s is empty", what);
-	if (memchr(value.data, '\0', value.len))
-		return err_set(e, EINVAL,
-			       "%s has a NUL byte, which no variable can hold",
-			       what);
-	rc = environment_add_secret(env, item->text, value.data, value.len, e);
+		rc = environment_add_secret(env, item->text, value.data,
+					    value.len, e);
 	if (rc == 0)
 		log_info("%s is set from %s", item->text, what);
 	return rc;
+}
+
+int credential_read(const char *reference, const struct identity *id,
+		    const struct grants *g, struct secret *ret, struct err *e)
+{
+	const struct asker by = { id, g };
+	char what[REFERENCE_MAX * 2 + 64];
+	int rc = read_one(reference, &by, ret, what, sizeof(what), e);
+
+	if (rc == 0)
+		rc = secret_grow(ret, ret->len + 1, e);
+	if (rc < 0) {
+		secret_free(ret);
+		return rc;
+	}
+	ret->data[ret->len] = '\0';
+	return 0;
 }
 
 /* Of two entries for one variable the last one stands. */

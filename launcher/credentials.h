@@ -11,6 +11,7 @@
 #include "common/err.h"
 #include "launcher/environment.h"
 #include "launcher/identity.h"
+#include "launcher/secret.h"
 #include "profiles/grants.h"
 #include "profiles/profile.h"
 
@@ -26,6 +27,11 @@ int credentials_check(const struct profile *p, struct err *e);
 int credentials_load(const struct profile *p, const struct identity *id,
 		     const struct grants *g, bool require,
 		     struct environment *env, bool *loaded, struct err *e);
+
+/* One secret by its reference, with a NUL behind it; it has none inside and is
+ * not empty. */
+int credential_read(const char *reference, const struct identity *id,
+		    const struct grants *g, struct secret *ret, struct err *e);
 
 /* "the keyring entry 'github_token'", for --dry-run and the manual's words;
  * never a value. */

@@ -263,6 +263,7 @@ static int run_dnsfilter(void *arg, const int *fds)
 	const struct dnsdesk *d = arg;
 	const struct dnsfilter_config cfg = {
 		.allowlist = d->allow,
+		.proxy = d->proxy,
 		.channel = fds[HELPER_FD_CHANNEL],
 		.desk = fds[HELPER_FD_DESK],
 		.changed = fds[FILTER_FD_CHANGED],

@@ -14,6 +14,7 @@ struct admissions;
 struct allowlist;
 struct cage;
 struct hostfiles;
+struct proxy_rules;
 struct report;
 
 struct dnsdesk {
@@ -21,6 +22,7 @@ struct dnsdesk {
 	struct admissions *admissions; /* borrowed, as are the others */
 	const struct cage *cage;
 	const struct allowlist *allow;
+	const struct proxy_rules *proxy;
 	bool log_all;
 	struct report *report;
 

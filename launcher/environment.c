@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "common/log.h"
@@ -27,6 +28,12 @@ static const char *const stripped[] = {
 	"OP_SERVICE_ACCOUNT_TOKEN", "OP_CONNECT_TOKEN", "OP_CONNECT_HOST",
 	"OP_SESSION_*"
 };
+
+/* Lead to a proxy of the host's, which the command cannot reach and need not:
+ * connections pass without one, or go through network.upstream_proxy.  In
+ * capitals too. */
+static const char *const proxies[] = { "http_proxy", "https_proxy", "ftp_proxy",
+				       "all_proxy", "no_proxy" };
 
 /* len: of the name, which a '=' may end.  A '*' elsewhere than at the end
  * matches nothing, not even itself. */
@@ -57,6 +64,37 @@ static bool is_stripped(const char *name, size_t len)
 	return false;
 }
 
+static bool is_proxy(const char *name, size_t len)
+{
+	for (size_t i = 0; i < sizeof(proxies) / sizeof(proxies[0]); i++)
+		if (strlen(proxies[i]) == len &&
+		    strncasecmp(proxies[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+const char *environment_proxy(char *const *from)
+{
+	for (; from && *from; from++) {
+		size_t len = strcspn(*from, "=");
+
+		if (is_proxy(*from, len) && (*from)[len] && (*from)[len + 1] &&
+		    strncasecmp(*from, "no_", 3) != 0)
+			return *from;
+	}
+	return NULL;
+}
+
+/* True if an entry is that very name. */
+static bool is_named(const struct field *f, const char *name, size_t len)
+{
+	for (size_t i = 0; i < f->n; i++)
+		if (strlen(f->items[i].text) == len &&
+		    memcmp(f->items[i].text, name, len) == 0)
+			return true;
+	return false;
+}
+
 bool environment_always_stripped(const char *name)
 {
 	return is_stripped(name, strlen(name));
@@ -69,6 +107,8 @@ static bool passes(const struct profile *p, const char *name, size_t len)
 	if (is_stripped(name, len) ||
 	    matches_any(&p->field[KEY_ENV_DENY_VARS], name, len))
 		return false;
+	if (is_proxy(name, len))
+		return is_named(allow, name, len);
 	return allow->state != FIELD_SET || matches_any(allow, name, len);
 }
 

@@ -50,6 +50,10 @@ void environment_unset(struct environment *env, const char *name);
 /* The value in vars, or NULL. */
 const char *environment_get(const struct environment *env, const char *name);
 
+/* A variable of from that leads to a proxy ("http_proxy=..."), or NULL: these
+ * are passed on only if environment.allow_vars has that very name. */
+const char *environment_proxy(char *const *from);
+
 /* True for a name that is never passed on from outside. */
 bool environment_always_stripped(const char *name);
 

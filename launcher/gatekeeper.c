@@ -18,6 +18,7 @@
 #include "launcher/conns.h"
 #include "launcher/dnsdesk.h"
 #include "launcher/inbound.h"
+#include "launcher/proxy.h"
 #include "launcher/report.h"
 #include "launcher/watch.h"
 #include "netns/queue.h"
@@ -333,6 +334,7 @@ static int init_helpers(struct gatekeeper *g, struct err *e)
 
 	g->dns.cage = c;
 	g->dns.allow = g->cfg.allow;
+	g->dns.proxy = g->cfg.proxy->rules;
 	g->dns.log_all = g->cfg.log_all;
 	g->dns.report = g->cfg.report;
 	g->dns.filter.on_death = on_filter_death;
@@ -370,6 +372,7 @@ static int start_connector(struct gatekeeper *g, struct err *e)
 	const struct admissions_config admissions = {
 		.loop = g->cfg.loop,
 		.allowlist = g->cfg.allow,
+		.proxy = g->cfg.proxy->rules,
 		.nft_fd = g->cfg.cage->gateway[GATEWAY_FD_NFT],
 		.route_fd = g->route_fd,
 		.grace_ms = (uint64_t)g->cfg.grace_sec * 1000,
@@ -379,6 +382,7 @@ static int start_connector(struct gatekeeper *g, struct err *e)
 		.syn_fd = g->cfg.cage->gateway[GATEWAY_FD_SYN],
 		.route_fd = g->route_fd,
 		.allowlist = g->cfg.allow,
+		.proxy = g->cfg.proxy,
 		.events = { on_connected, on_failed, on_refused, g },
 	};
 	int rc = admissions_new(&g->admissions, &admissions, e);

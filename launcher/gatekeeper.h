@@ -16,6 +16,7 @@
 struct allowlist;
 struct inbound_sockets;
 struct ports;
+struct proxy;
 struct cage;
 struct gatekeeper;
 struct loop;
@@ -28,6 +29,7 @@ struct gatekeeper_config {
 	const struct ports *open;      /* of the host, reached from inside */
 	/* Of the host, leading inside. */
 	const struct inbound_sockets *listen;
+	const struct proxy *proxy;
 	uint32_t grace_sec;
 	enum verify_mode verify;
 	bool log_all; /* every decision is recorded, not only refusals */

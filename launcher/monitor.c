@@ -255,6 +255,7 @@ static int start(struct monitor *m, struct err *e)
 		.allow = m->cfg.allow,
 		.open = m->cfg.open,
 		.listen = m->cfg.listen,
+		.proxy = m->cfg.proxy,
 		.grace_sec = m->cfg.grace_sec,
 		.verify = m->cfg.verify,
 		.log_all = m->cfg.log_all,

@@ -16,6 +16,7 @@ struct filewatch;
 struct inbound_sockets;
 struct loop;
 struct ports;
+struct proxy;
 struct cage;
 struct report;
 struct terminal;
@@ -32,6 +33,7 @@ struct monitor_config {
 	const struct ports *open;      /* of the host, reached from inside */
 	/* Of the host, leading inside. */
 	const struct inbound_sockets *listen;
+	const struct proxy *proxy;
 	char *const *command; /* borrowed; NULL-terminated */
 	uint32_t grace_sec;
 	enum verify_mode verify;

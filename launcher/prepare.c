@@ -288,6 +288,18 @@ static int take_credentials(struct prepared *p, const struct options *o,
 	return rc < 0 ? rc : describe_credentials(p, loaded, e);
 }
 
+/* Who sets one mostly cannot connect without. */
+static void say_proxy(const struct prepared *p)
+{
+	const char *set = environment_proxy(p->base.vars.environ);
+
+	if (set && !p->net.proxy.host)
+		log_notice("%.*s is set and not used: connections leave "
+			   "directly; --upstream-proxy HOST:PORT sends them "
+			   "through a proxy",
+			   (int)strcspn(set, "="), set);
+}
+
 /* The working directory is settled: what applies in it. */
 static int decide(struct prepared *p, const struct options *o, struct err *e)
 {
@@ -299,6 +311,7 @@ static int decide(struct prepared *p, const struct options *o, struct err *e)
 	if (rc < 0)
 		return rc;
 	say_notes(p->loaded.effective);
+	say_proxy(p);
 	p->verify = choose_verify(p->loaded.effective, p->net.kind);
 	p->grace_sec = o->grace_sec;
 	rc = prepare_grace(p->loaded.effective,
@@ -317,6 +330,9 @@ static int decide(struct prepared *p, const struct options *o, struct err *e)
 				   e);
 	if (rc == 0)
 		rc = take_credentials(p, o, e);
+	if (rc == 0 && o->action != ACTION_DRY_RUN)
+		rc = proxy_open(&p->proxy, &p->net.proxy, &b->identity,
+				&p->grants, o->require_credentials, e);
 	return rc;
 }
 
@@ -346,6 +362,7 @@ int prepare(const struct options *o, struct prepared *p, struct err *e)
 void prepared_done(struct prepared *p)
 {
 	files_done(&p->files);
+	proxy_done(&p->proxy);
 	environment_done(&p->environment);
 	netpolicy_done(&p->net);
 	base_done(&p->base);

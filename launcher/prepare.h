@@ -15,6 +15,7 @@
 #include "launcher/files.h"
 #include "launcher/identity.h"
 #include "launcher/options.h"
+#include "launcher/proxy.h"
 #include "profiles/grants.h"
 #include "profiles/library.h"
 #include "profiles/load.h"
@@ -45,6 +46,7 @@ struct prepared {
 	struct files files;
 	unsigned workdir_access;
 	struct netpolicy net;
+	struct proxy proxy;
 	struct environment environment;
 	const char *credentials; /* for people: "GH_TOKEN from ..." or "" */
 	char **command;		 /* in the arena, or argv's own */

@@ -47,10 +47,6 @@
 	"and has nobody to route a question to"
 #define NO_ROLLBACK "egress-run takes no snapshots, so nothing is left out"
 #define MACOS_ONLY  "this concerns macOS only"
-#define NO_UPSTREAM                                                        \
-	"egress-run connects directly and does not chain to a proxy yet, " \
-	"so a network that demands the proxy would not be reached; "       \
-	"remove the key, or start egress-run where direct connections work"
 
 /* clang-format off */
 const struct key_spec key_table[KEY__COUNT] = {
@@ -276,16 +272,13 @@ const struct key_spec key_table[KEY__COUNT] = {
 		.aliases = NAMES("external_proxy"),
 		.type = TYPE_STRING,
 		.merge = MERGE_CHILD,
-		.effect = EFFECT_REFUSED,
 		.null_ok = true,
 		.fallback = "none",
-		.why = NO_UPSTREAM,
-		.summary = "the HOST:PORT of a proxy to chain to",
+		.summary = "the HOST:PORT of a proxy that connections go "
+			   "through",
 	},
 	[KEY_NET_UPSTREAM_BYPASS] = WORDS("network.upstream_bypass",
 		.aliases = NAMES("external_proxy_bypass"),
-		.effect = EFFECT_REFUSED,
-		.why = NO_UPSTREAM,
 		.summary = "names that go around upstream_proxy"),
 	[KEY_DIAG_SUPPRESS] = WORDS("diagnostics.suppress_system_services",
 		.effect = EFFECT_NOTED,
@@ -505,6 +498,15 @@ const struct key_spec key_table[KEY__COUNT] = {
 		.fallback = "the default of --grace",
 		.summary = "seconds for which a resolved address stays "
 			   "reachable behind its TTL",
+	},
+	[KEY_OWN_UPSTREAM_CREDENTIAL] = {
+		.path = "egress_run.upstream_credential",
+		.type = TYPE_STRING,
+		.merge = MERGE_CHILD,
+		.null_ok = true,
+		.fallback = "none",
+		.summary = "where USER:PASSWORD for upstream_proxy is: a "
+			   "reference as in env_credentials",
 	},
 	[KEY_OWN_VERIFY] = CHOICE("egress_run.verify",
 		.values = NAMES("names", "strict", "off"),

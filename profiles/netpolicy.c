@@ -376,6 +376,8 @@ int netpolicy_compile(const struct library *l, struct profile *p,
 	if (rc == 0)
 		rc = compile_local(&c, ret, e);
 	if (rc == 0)
+		rc = proxy_rules_compile(p, a, &ret->proxy, e);
+	if (rc == 0)
 		rc = allowlist_seal(ret->allow, e);
 	if (rc < 0)
 		netpolicy_done(ret);
@@ -384,6 +386,7 @@ int netpolicy_compile(const struct library *l, struct profile *p,
 
 void netpolicy_done(struct netpolicy *n)
 {
+	proxy_rules_done(&n->proxy);
 	allowlist_free(n->allow);
 	n->allow = NULL;
 }

@@ -11,6 +11,7 @@
 #include "profiles/library.h"
 #include "profiles/ports.h"
 #include "profiles/profile.h"
+#include "profiles/proxyrules.h"
 #include "profiles/vars.h"
 
 enum netpolicy_kind {
@@ -26,6 +27,7 @@ struct netpolicy {
 	struct allowlist *allow; /* owned; netpolicy_done() frees it */
 	struct ports open;	 /* of the host, reached from inside; arena */
 	struct ports listen;	 /* of the host, leading inside; arena */
+	struct proxy_rules proxy;
 };
 
 /* The names of network groups and network profiles come from

@@ -331,9 +331,10 @@ def test_environment(egress, host, who):
     removed = {"HOSTALIASES": "/x", "LOCALDOMAIN": "x", "RES_OPTIONS": "x",
                "SUDO_COMMAND": "x", "SUDO_GID": "3000", "SUDO_USER": "x",
                "SUDO_UID": str(lab.USERS[who].uid), "SUDO_HOME": "/x",
-               "LD_BIND_NOW": "1", "BASH_ENV": "/x", "NODE_OPTIONS": "-x"}
+               "LD_BIND_NOW": "1", "BASH_ENV": "/x", "NODE_OPTIONS": "-x",
+               "http_proxy": "http://x"}
     env = {"EMPTY": "", "LINES2": "a\nb", "BYTES": "\udcff\udc80",
-           "http_proxy": "http://x", **removed}
+           **removed}
     outside = host(["env", "-0"], user=who, env=env).raw.split(b"\0")
     inside = egress(["env", "-0"], user=who, env=env).raw.split(b"\0")
     gone = {line.split(b"=")[0].decode() for line in outside

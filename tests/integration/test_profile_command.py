@@ -134,7 +134,7 @@ def test_check_every_shipped_profile(profile):
 @pytest.mark.parametrize("content, word", [
     ({"network": {"allow_domain": ["a b"]}}, "a b"),
     ({"network": {"network_profile": "nosuch"}}, "nosuch"),
-    ({"network": {"upstream_proxy": "p:1"}}, "upstream_proxy"),
+    ({"network": {"upstream_proxy": "http://p:1"}}, "HOST:PORT"),
     ({"network": {"block": True, "allow_domain": ["a.example"]}}, "contrad"),
     ({"egress_run": {"allow_domain_file": ["/nosuch"]}}, "/nosuch"),
     ({"egress_run": {"allow_address": ["10.0.0.1/8"]}}, "10.0.0.1/8"),

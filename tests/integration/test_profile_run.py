@@ -476,7 +476,6 @@ def test_words_that_are_commands(run):
     (["--listen-port", "0"], ["--listen-port", "1 to 65535"]),
     (["--open-port", "9-1"], ["--open-port", "FIRST-LAST"]),
     (["--block-net", "--allow-connect-port", "22"], ["contradictory"]),
-    (["--upstream-proxy", "p:3128"], ["--upstream-proxy", "directly"]),
     (["--credential", "openai"], ["--credential", "--env-credential"]),
     (["--allow-endpoint", "a:GET:/x"], ["--allow-endpoint"]),
     (["--memory", "lots"], ["--memory", "512M"]),
