@@ -28,8 +28,8 @@
 #include "launcher/cage.h"
 #include "launcher/connector.h"
 
-#define FAMILIES     2
-#define STOCK_EACH   8 /* sockets of one family that a child makes */
+#define FAMILIES     ((size_t)2)
+#define STOCK_EACH   ((size_t)8) /* sockets of one family that a child makes */
 #define BACKLOG	     128
 #define ACCEPT_BATCH 16
 /* Half connected; more wait in the backlog. */

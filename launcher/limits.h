@@ -28,8 +28,8 @@ int limits_parse_size(const char *text, uint64_t *ret);
 int limits_apply(struct limits *l, pid_t init, const char **ret_how,
 		 struct err *e);
 /* Main, before a privilege is given up: a hard limit of 0 for core dumps, which
- * would have a handler that core_pattern pipes to run outside, is raised to 1 if
- * it can be. */
+ * would have a handler that core_pattern pipes to run outside, is raised to 1
+ * if it can be. */
 void limits_raise_core(void);
 /* init, for itself and the command: core dumps off, also those that are piped
  * to a handler, and the number of processes (beside the cgroup, which init

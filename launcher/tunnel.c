@@ -29,7 +29,7 @@ struct tunnel {
 static void base64(const char *text, char *to)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/=";
 	size_t len = strlen(text);
 
 	for (size_t i = 0; i < len; i += 3) {
@@ -41,8 +41,8 @@ static void base64(const char *text, char *to)
 			n |= (uint32_t)(unsigned char)text[i + 2];
 		*to++ = digits[n >> 18];
 		*to++ = digits[n >> 12 & 63];
-		*to++ = i + 1 < len ? digits[n >> 6 & 63] : '=';
-		*to++ = i + 2 < len ? digits[n & 63] : '=';
+		*to++ = digits[i + 1 < len ? n >> 6 & 63 : 64];
+		*to++ = digits[i + 2 < len ? n & 63 : 64];
 	}
 	*to = '\0';
 }

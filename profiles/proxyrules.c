@@ -36,8 +36,12 @@ static int split(const char *text, struct arena *a, struct proxy_rules *u,
 	host = arena_alloc(a, len + 1, 1);
 	if (!host)
 		return err_errno(e, ENOMEM, "%s", PATH_OF_PROXY);
-	memcpy(host, text + bracketed, len - 2 * bracketed);
-	host[len - 2 * bracketed] = '\0';
+	if (bracketed) {
+		text++;
+		len -= 2;
+	}
+	memcpy(host, text, len);
+	host[len] = '\0';
 	if (!addr_parse(host, &literal) &&
 	    (bracketed || strspn(host, "abcdefghijklmnopqrstuvwxyz"
 				       "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
