@@ -62,8 +62,9 @@ class Size:
     opens: int = 200000
 
 
-QUICK = Size(quick=True, repetitions=4, some=2, seconds=6, load=0.25, row=100,
-             names=3000, connections=300, idle=2.0, opens=50000)
+QUICK = Size(quick=True, repetitions=3, some=2, seconds=5, load=0.2, row=100,
+             names=2000, connections=300, idle=2.0, addresses=20000,
+             allowed=100000, opens=50000)
 
 
 def micro_benchmarks(quick):

@@ -3,7 +3,8 @@
  * dnsfar ADDRESS WEB: a minimal DNS server, the upstream of the benchmarks.
  * A is 198.51.100.1 and up for each name, or WEB where the first label begins
  * with "web"; AAAA is 2001:db8:b000::N for a first label of n and the number
- * N, else nothing.  It is meant to be faster than whatever asks it.
+ * N, four addresses from 2001:db8:b001::4N for one of m, else nothing.  It is
+ * meant to be faster than whatever asks it.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #define BATCH 64
 #define ROOM  600
 #define TTL   3600
+#define MANY  4 /* addresses of a name */
 
 struct batch {
 	struct mmsghdr msg[BATCH];
@@ -45,10 +47,11 @@ static unsigned long number_of(const unsigned char *label)
 	return n;
 }
 
-static size_t rdata(const unsigned char *m, unsigned type,
+/* The address of the i-th record for a first label; its length, 0 for none. */
+static size_t rdata(const unsigned char *label, unsigned type, unsigned i,
 		    const struct in_addr *web, unsigned char *to)
 {
-	const unsigned char *label = m + 12;
+	int many = label[0] >= 2 && label[1] == 'm';
 	unsigned long n = number_of(label);
 
 	if (type == 1 && label[0] >= 3 && memcmp(label + 1, "web", 3) == 0) {
@@ -59,36 +62,51 @@ static size_t rdata(const unsigned char *m, unsigned type,
 		memcpy(to, (unsigned char[]) { 198, 51, 100, 1 + n % 250 }, 4);
 		return 4;
 	}
-	if (type == 28 && label[0] >= 2 && label[1] == 'n') {
-		memset(to, 0, 16);
-		memcpy(to, (unsigned char[]) { 0x20, 1, 0xd, 0xb8, 0xb0 }, 5);
-		for (int i = 15; i > 11; i--, n >>= 8)
-			to[i] = (unsigned char)n;
-		return 16;
-	}
-	return 0;
+	if (type != 28 || label[0] < 2 || (label[1] != 'n' && !many))
+		return 0;
+	memset(to, 0, 16);
+	memcpy(to, (unsigned char[]) { 0x20, 1, 0xd, 0xb8, 0xb0, many }, 6);
+	if (many)
+		n = n * MANY + i;
+	for (int at = 15; at > 11; at--, n >>= 8)
+		to[at] = (unsigned char)n;
+	return 16;
+}
+
+/* One record at the end of the message; its length, 0 for none. */
+static size_t put_record(unsigned char *m, size_t at, unsigned type, unsigned i,
+			 const struct in_addr *web)
+{
+	size_t n = rdata(m + 12, type, i, web, m + at + 12);
+
+	memcpy(m + at,
+	       (unsigned char[]) { 0xc0, 12, 0, (unsigned char)type, 0, 1, 0, 0,
+				   TTL >> 8, TTL & 255, 0, (unsigned char)n },
+	       12);
+	return n ? n + 12 : 0;
 }
 
 /* Turns the query into its answer; its length, 0 for none. */
 static size_t respond(unsigned char *m, size_t len, const struct in_addr *web)
 {
 	size_t end = question_end(m, len);
-	size_t n;
+	unsigned records = m[13] == 'm' ? MANY : 1;
+	unsigned type;
 
-	if (!end || end + 28 > ROOM)
+	if (!end || end + MANY * 28 > ROOM)
 		return 0;
-	n = rdata(m, m[end - 3], web, m + end + 12);
+	type = m[end - 3];
 	m[2] = (unsigned char)(0x84 | (m[2] & 1));
 	m[3] = 0x80;
-	m[7] = n > 0;
+	m[7] = 0;
 	memset(m + 8, 0, 4);
-	if (!n)
-		return end;
-	memcpy(m + end,
-	       (unsigned char[]) { 0xc0, 12, 0, m[end - 3], 0, 1, 0, 0,
-				   TTL >> 8, TTL & 255, 0, (unsigned char)n },
-	       12);
-	return end + 12 + n;
+	for (unsigned i = 0; i < records; i++) {
+		size_t n = put_record(m, end, type, i, web);
+
+		end += n;
+		m[7] += n > 0;
+	}
+	return end;
 }
 
 static void serve(int fd, const struct in_addr *web)

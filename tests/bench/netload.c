@@ -42,6 +42,7 @@ struct tally {
 	uint64_t bytes;
 	uint32_t n;
 	uint32_t ns[MAX_SAMPLES];
+	uint32_t connect_ns[MAX_SAMPLES]; /* of ns until it was open */
 };
 
 static void die(const char *what)
@@ -154,6 +155,9 @@ static void bulk(const struct target *t, int up, uint64_t end,
 			die(up ? "send" : "recv");
 		tally->bytes += (uint64_t)n;
 	}
+	/* What is still under way counts when the far end has read it all. */
+	if (up && shutdown(fd, SHUT_WR) == 0 && recv(fd, room, ROOM, 0) != 0)
+		die("end of stream");
 }
 
 static void connections(const struct target *t, uint32_t count, uint64_t end,
@@ -163,6 +167,7 @@ static void connections(const struct target *t, uint32_t count, uint64_t end,
 		uint64_t begin = now_ns();
 		int fd = open_connection(t);
 
+		tally->connect_ns[tally->n] = (uint32_t)(now_ns() - begin);
 		put(fd, t->request);
 		get_answer(fd);
 		(void)close(fd);
@@ -192,26 +197,41 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void print(struct tally *tally, int processes, uint64_t ns)
+/* Of all processes together, in microseconds; 0 without samples. */
+static void print_percentiles(const struct tally *tally, int processes,
+			      const char *prefix, int connect)
 {
 	uint32_t *all = malloc(sizeof(*all) * MAX_SAMPLES * (size_t)processes);
-	uint64_t bytes = 0;
 	size_t n = 0;
 
 	if (!all)
 		die("malloc");
 	for (int i = 0; i < processes; i++) {
-		bytes += tally[i].bytes;
-		memcpy(all + n, tally[i].ns, tally[i].n * sizeof(*all));
+		memcpy(all + n, connect ? tally[i].connect_ns : tally[i].ns,
+		       tally[i].n * sizeof(*all));
 		n += tally[i].n;
 	}
 	qsort(all, n, sizeof(*all), by_value);
-	(void)printf("{\"seconds\": %.6f, \"bytes\": %llu, \"count\": %zu, "
-		     "\"p50_us\": %.2f, \"p99_us\": %.2f}\n",
-		     (double)ns / 1e9, (unsigned long long)bytes, n,
-		     n ? all[n / 2] / 1e3 : 0.,
+	(void)printf(", \"%sp50_us\": %.2f, \"%sp99_us\": %.2f", prefix,
+		     n ? all[n / 2] / 1e3 : 0., prefix,
 		     n ? all[n * 99 / 100] / 1e3 : 0.);
 	free(all);
+}
+
+static void print(const struct tally *tally, int processes, uint64_t ns)
+{
+	uint64_t bytes = 0;
+	size_t n = 0;
+
+	for (int i = 0; i < processes; i++) {
+		bytes += tally[i].bytes;
+		n += tally[i].n;
+	}
+	(void)printf("{\"seconds\": %.6f, \"bytes\": %llu, \"count\": %zu",
+		     (double)ns / 1e9, (unsigned long long)bytes, n);
+	print_percentiles(tally, processes, "", 0);
+	print_percentiles(tally, processes, "connect_", 1);
+	(void)puts("}");
 }
 
 static uint32_t bounded(const char *text, uint32_t most)
@@ -261,9 +281,7 @@ static void work(int mode, int up, char **rest, const struct target *t,
 static int run(int mode, int up, char **rest)
 {
 	struct target t;
-	int processes = mode == 'r' ? 1
-				    : (int)bounded(rest[mode == 'b' ? 2 : 3],
-						   MAX_PROCESSES);
+	int processes = 1;
 	struct tally *tally;
 	uint64_t begin;
 	int bad = 0;
@@ -271,6 +289,9 @@ static int run(int mode, int up, char **rest)
 	find_target(&t, rest[0], rest[1]);
 	if (mode == 'h')
 		return hold(&t, bounded(rest[2], 20000));
+	if (mode != 'r')
+		processes =
+			(int)bounded(rest[mode == 'b' ? 2 : 3], MAX_PROCESSES);
 	tally = mmap(NULL, sizeof(*tally) * (size_t)processes,
 		     PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (tally == MAP_FAILED)

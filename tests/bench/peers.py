@@ -129,7 +129,8 @@ def versions():
         try:
             got = subprocess.run(cmd, capture_output=True, text=True,
                                  check=False, timeout=10)
-            match = re.search(r"\d[\w.~+-]*", got.stdout + got.stderr)
+            match = re.search(r"\b\d[\w.~+-]*\.[\w.~+-]*",
+                              got.stdout + got.stderr)
             found[name] = match[0] if match else "?"
         except (OSError, subprocess.TimeoutExpired):
             found[name] = "missing"

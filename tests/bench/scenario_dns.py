@@ -11,11 +11,12 @@ import subprocess
 
 import peers
 from measure import NONE, OURS, CannotRun, Row, alternate
-from world import (BIN, FAR, HOST_CLIENT, LAB, background, in_client,
+from world import (FAR, HOST_CLIENT, LAB, background, in_client,
                    listening, run, wait_until)
 
 GATEWAY = "192.0.0.1"  # the resolver inside of egress-run
 NAMES = 100
+MANY = 4  # addresses, of dnsfar's names of kind m
 serial = itertools.count(1)
 
 DNSMASQ = f"""keep-in-foreground
@@ -40,6 +41,7 @@ UNBOUND = f"""server:
   use-syslog: no
   do-ip6: no
   do-daemonize: no
+  local-zone: "test." nodefault
   outgoing-range: 2000
   num-queries-per-thread: 2000
   so-rcvbuf: 4m
@@ -85,10 +87,10 @@ def question_file(questions):
     return path
 
 
-def fresh_names(count):
-    """Names that nobody asked for before."""
+def fresh_names(count, kind="n"):
+    """Names that nobody asked for before; of kind "m" each has MANY addresses."""
     first = next(fresh_names.number) * 1000000
-    return [f"n{first + i}.bench.test AAAA" for i in range(count)]
+    return [f"{kind}{first + i}.bench.test AAAA" for i in range(count)]
 
 
 fresh_names.number = itertools.count(1)
@@ -112,7 +114,6 @@ def ask(name, *runs):
     out = LAB / "tmp" / f"answers-{next(serial)}"
     cmd = ["sh", "-c", script, str(out)]
     if name == OURS:
-        # --files host has a private /tmp, but the lab's own is not that one.
         run(peers.network(cmd))
     elif name == NONE:
         run(cmd)

@@ -15,11 +15,13 @@ COMPILED = "common"  # the folder of this project that is compiled
 
 def start(name, command):
     if name == "egress-run":
-        return peers.schedar(command, "--read", "/usr/include", "--allow",
-                             HOME / "tree", "--allow", HOME / "project")
+        return peers.schedar(command, "--read", "/usr/include", "--read", BIN,
+                             "--allow", HOME / "tree", "--allow", HOME / "project")
     if name == "bwrap":
         words = peers.bwrap(command)
-        extra = ["--ro-bind", "/usr/include", "/usr/include"]
+        extra = ["--setenv", "TMPDIR", "/tmp"]
+        for path in ("/usr/include", BIN):
+            extra += ["--ro-bind", path, path]
         for path in (HOME / "tree", HOME / "project"):
             extra += ["--bind", path, path]
         at = words.index("--")

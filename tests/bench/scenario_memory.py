@@ -112,20 +112,35 @@ def held(size):
     return row.absolute(16)
 
 
-def idle(size):
-    def one(start):
-        with started(start, IDLE) as pid:
-            time.sleep(1)  # what follows a start is not idleness
-            who = helpers(pid)
-            begin = activity(who)
-            time.sleep(size.idle)
-            end = activity(who)
-        return {"wakes": (end[0] - begin[0]) / size.idle * 3600,
-                "cpu": (end[1] - begin[1]) / 1e9 / size.idle * 3600}
+def idle_round(candidates, seconds):
+    """All at the same time, for none of them has anything to do; for each
+    {wakes, cpu} of an hour, or why it does not run."""
+    figures, missing, begin = {}, {}, {}
+    with contextlib.ExitStack() as stack:
+        for name, start in candidates.items():
+            try:
+                begin[name] = stack.enter_context(started(start, IDLE))
+            except CannotRun as why:
+                missing[name] = str(why)
+        time.sleep(1)  # what follows a start is not idleness
+        who = {name: helpers(pid) for name, pid in begin.items()}
+        before = {name: activity(pids) for name, pids in who.items()}
+        time.sleep(seconds)
+        for name, pids in who.items():
+            switches, used = (after - earlier for after, earlier
+                              in zip(activity(pids), before[name]))
+            figures[name] = {"wakes": switches * 3600 / seconds,
+                             "cpu": used / 1e9 * 3600 / seconds}
+    return figures, missing
 
-    values, missing = alternate(
-        {n: functools.partial(one, s) for n, s in idle_candidates().items()},
-        2 if size.quick else 5, size.seconds)
+
+def idle(size):
+    values, missing = {}, {}
+    for _ in range(1 if size.quick else 5):
+        figures, failed = idle_round(idle_candidates(), size.idle)
+        missing |= failed
+        for name, figure in figures.items():
+            values.setdefault(name, []).append(figure)
     wakes, cpu = rows_of([
         ("wakes", "idle-wakes", f"wake-ups of all helpers in an hour, from "
          f"{size.idle:g} s", "", True),

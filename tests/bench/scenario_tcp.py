@@ -78,21 +78,24 @@ def connections(size):
                      size.load)
         if not alone["count"] or not crowd["count"]:
             raise CannotRun("no connection was made")
-        return {"p50": alone["p50_us"],
+        return {"connect": alone["connect_p50_us"], "p50": alone["p50_us"],
                 "rate": crowd["count"] / crowd["seconds"]}
 
     with tinyproxy():
         values, missing = alternate({n: functools.partial(one, n)
                                      for n in NAMES}, size.repetitions,
                                     size.seconds * 2)
-    alone, crowd = rows_of([
-        ("p50", "connect", "new connection with one HTTP request, one at a "
-         "time, p50", "µs", True),
-        ("rate", "connect-16", "the same, 16 at a time", "/s", False)],
+    opened, alone, crowd = rows_of([
+        ("connect", "connect", "new connection until it is open (tinyproxy: "
+         "with CONNECT), one at a time, p50", "µs", True),
+        ("p50", "connect-get", "the same with one HTTP request, its answer "
+         "and close, p50", "µs", True),
+        ("rate", "connect-16", "the same, 16 at a time, rate", "/s", False)],
         values, missing)
-    alone.added(NONE, 60)
+    opened.added(NONE, 60)
+    alone.added(NONE, 80)  # with the 20 of a request
     crowd.times("pasta", ">=", 1.4).times("tinyproxy", ">=", 1.4)
-    return [alone, crowd]
+    return [opened, alone, crowd]
 
 
 def requests(size):
