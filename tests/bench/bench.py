@@ -51,7 +51,7 @@ class Size:
     quick: bool = False
     repetitions: int = 20
     some: int = 20  # of what takes seconds
-    seconds: float = 300  # no new round of a scenario after that
+    seconds: float = 900  # no new round of a scenario after that
     load: float = 1.0  # seconds of one load
     row: int = 1000  # starts in a row
     names: int = 20000  # uncached names of a repetition
@@ -59,12 +59,13 @@ class Size:
     idle: float = 10.0
     addresses: int = 100000
     allowed: int = 1000000
+    tree: int = 50000  # files, for git
     opens: int = 200000
 
 
-QUICK = Size(quick=True, repetitions=3, some=2, seconds=5, load=0.2, row=100,
+QUICK = Size(quick=True, repetitions=3, some=2, seconds=4, load=0.2, row=50,
              names=2000, connections=300, idle=2.0, addresses=20000,
-             allowed=100000, opens=50000)
+             allowed=100000, tree=10000, opens=50000)
 
 
 def micro_benchmarks(quick):

@@ -106,13 +106,12 @@ class Row:
 def alternate(candidates, repetitions, seconds=600):
     """Call each candidate in turn; (values, missing). candidates: name to a
     function that gives a number, or a dictionary of them. One that fails is
-    left out from then on. After that many seconds no round is begun, but for
-    the first three."""
+    left out from then on. After that many seconds no round is begun."""
     values, missing = {name: [] for name in candidates}, {}
     names = list(candidates)
     end = time.monotonic() + seconds
     for turn in range(repetitions):
-        if turn >= 3 and time.monotonic() > end:
+        if turn and time.monotonic() > end:
             break
         shift = turn % len(names)
         for name in names[shift:] + names[:shift]:

@@ -133,6 +133,10 @@ def ratios(data):
 
 def check(data, path):
     """0 if no ratio is much worse than in the baseline, else 1."""
+    if not path.exists():
+        print(f"bench-check: there is no {path}: make bench-baseline records "
+              "one")
+        return 1
     before, bad, seen = json.loads(path.read_text()), 0, 0
     for key, names in ratios(data).items():
         for name, worse in names.items():

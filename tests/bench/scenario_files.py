@@ -9,7 +9,7 @@ from measure import NONE, Row, alternate
 from world import BIN, HOME, TREE, UID, run_json
 
 NAMES = ("egress-run", "bwrap", NONE)
-FOLDERS = 500  # of the tree for git, with 100 files each
+IN_FOLDER = 100  # files of the tree for git
 COMPILED = "common"  # the folder of this project that is compiled
 
 
@@ -29,14 +29,14 @@ def start(name, command):
     return peers.STARTERS[name](command)
 
 
-def git_tree():
+def git_tree(count):
     tree = HOME / "tree"
     if tree.exists():
         return tree
-    for folder in range(FOLDERS):
+    for folder in range(count // IN_FOLDER):
         path = tree / f"part{folder % 20}" / f"folder{folder}"
         path.mkdir(parents=True)
-        for i in range(100):
+        for i in range(IN_FOLDER):
             (path / f"file{i}.c").write_text(f"int value{i};\n")
     for words in (["init", "-q"], ["add", "."]):
         subprocess.run(["git", "-C", tree, *words], check=True)
@@ -75,14 +75,14 @@ def open_close(size, path, name):
 
 
 def files(size):
-    tree, source = git_tree(), project()
+    tree, source = git_tree(size.tree), project()
     objects = " ".join(f"build-bench/{COMPILED}/{f.stem}.o"
                        for f in sorted((source / COMPILED).glob("*.c")))
     compile_it = ["sh", "-c", f"rm -rf build-bench && make -s -j2 "
                   f"BUILD=build-bench {objects}"]
     rows = []
     for key, what, command, cwd, repetitions, limit in (
-            ("git", "`git status` in a tree of 50,000 files",
+            ("git", f"`git status` in a tree of {size.tree:,} files",
              ["git", "-C", tree, "status", "--porcelain"], tree,
              size.repetitions, 1.1),
             ("compile", f"compile of this project's {COMPILED}/ (make -j2)",

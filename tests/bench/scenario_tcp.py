@@ -5,7 +5,7 @@ import functools
 import os
 
 import peers
-from measure import NONE, OURS, CannotRun, Row, alternate, rows_of
+from measure import NONE, CannotRun, Row, alternate, rows_of
 from world import (BIN, HOST_CLIENT, LAB, PORT, WEB, background, listening,
                    run_json, wait_until)
 
