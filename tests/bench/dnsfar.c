@@ -93,7 +93,7 @@ static size_t respond(unsigned char *m, size_t len, const struct in_addr *web)
 	unsigned records = m[13] == 'm' ? MANY : 1;
 	unsigned type;
 
-	if (!end || end + MANY * 28 > ROOM)
+	if (!end || end + MANY * 28UL > ROOM)
 		return 0;
 	type = m[end - 3];
 	m[2] = (unsigned char)(0x84 | (m[2] & 1));

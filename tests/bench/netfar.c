@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #define MAX_FDS 16384
-#define ROOM	(128 * 1024)
+#define ROOM	131072UL
 
 enum kind { NEW, LISTENER, SINK, SRC, HTTP };
 
@@ -53,7 +53,8 @@ static void watch(struct loop *l, int fd, enum kind kind)
 static int listen_on(const char *address, const char *port)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET,
-				  .sin_port = htons((uint16_t)atoi(port)) };
+				  .sin_port = htons(
+					  (uint16_t)strtoul(port, NULL, 10)) };
 	int one = 1;
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 

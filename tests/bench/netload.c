@@ -29,7 +29,7 @@
 
 #define MAX_PROCESSES 64
 #define MAX_SAMPLES   200000
-#define ROOM	      (128 * 1024)
+#define ROOM	      131072UL
 
 struct target {
 	struct sockaddr_in peer; /* the far end or the proxy */
@@ -214,7 +214,7 @@ static void print_percentiles(const struct tally *tally, int processes,
 	qsort(all, n, sizeof(*all), by_value);
 	(void)printf(", \"%sp50_us\": %.2f, \"%sp99_us\": %.2f", prefix,
 		     n ? all[n / 2] / 1e3 : 0., prefix,
-		     n ? all[n * 99 / 100] / 1e3 : 0.);
+		     n ? (double)all[n * 99 / 100] / 1e3 : 0.);
 	free(all);
 }
 

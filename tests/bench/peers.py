@@ -55,7 +55,7 @@ def grants():
 
 
 def bwrap(command):
-    """As schedar's view is built: the same folders, /proc, /dev, private /tmp."""
+    """The folders of schedar's view, /proc, /dev and a private /tmp."""
     words = ["bwrap", "--unshare-all", "--die-with-parent", "--proc", "/proc",
              "--dev", "/dev", "--tmpfs", "/tmp"]
     for path, write in grants():

@@ -69,7 +69,8 @@ def summary(data):
 
 def details(section):
     lines = ["", f"### {section['heading']}", "",
-             "| What | candidate | median | p25 to p75 | n | egress-run to it |",
+             "| What | candidate | median | p25 to p75 | n "
+             "| egress-run to it |",
              "|---|---|---|---|---|---|"]
     for row in section["rows"]:
         what = f"{row['what']}, {row['unit']}" if row["unit"] else row["what"]

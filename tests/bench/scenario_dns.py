@@ -88,7 +88,7 @@ def question_file(questions):
 
 
 def fresh_names(count, kind="n"):
-    """Names that nobody asked for before; of kind "m" each has MANY addresses."""
+    """Names that nobody asked for; of kind "m" each has MANY addresses."""
     first = next(fresh_names.number) * 1000000
     return [f"{kind}{first + i}.bench.test AAAA" for i in range(count)]
 

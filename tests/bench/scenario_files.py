@@ -16,7 +16,8 @@ COMPILED = "common"  # the folder of this project that is compiled
 def start(name, command):
     if name == "egress-run":
         return peers.schedar(command, "--read", "/usr/include", "--read", BIN,
-                             "--allow", HOME / "tree", "--allow", HOME / "project")
+                             "--allow", HOME / "tree",
+                             "--allow", HOME / "project")
     if name == "bwrap":
         words = peers.bwrap(command)
         extra = ["--setenv", "TMPDIR", "/tmp"]

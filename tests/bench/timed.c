@@ -20,8 +20,6 @@
 
 #define MAX_RUNS 10000
 
-extern char **environ;
-
 struct run {
 	pid_t pid;
 	uint64_t begin;
@@ -111,13 +109,21 @@ static int open_loop(const char *path, int count)
 	return 0;
 }
 
+static int number(const char *text)
+{
+	long n = strtol(text, NULL, 10);
+
+	return n > 0 && n < 100000000 ? (int)n : 0;
+}
+
 int main(int argc, char **argv)
 {
-	int count = argc > 3 ? atoi(argv[strcmp(argv[1], "open") ? 2 : 3]) : 0;
+	int count =
+		argc > 3 ? number(argv[strcmp(argv[1], "open") ? 2 : 3]) : 0;
 
 	if (argc > 4 && strcmp(argv[1], "run") == 0 && count > 0 &&
 	    count <= MAX_RUNS)
-		return many(count, atoi(argv[3]), argv + 4);
+		return many(count, number(argv[3]), argv + 4);
 	if (argc == 4 && strcmp(argv[1], "open") == 0 && count > 0)
 		return open_loop(argv[2], count);
 	(void)fputs("usage: timed run|open ...\n", stderr);

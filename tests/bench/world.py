@@ -35,7 +35,7 @@ AS_TESTER = ["setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups",
 
 @contextlib.contextmanager
 def background(cmd, **options):
-    """A process in a session of its own; it and its group end with the block."""
+    """A process in a session of its own; its group ends with the block."""
     process = subprocess.Popen([str(x) for x in cmd], start_new_session=True,
                                **{"stdin": subprocess.DEVNULL,
                                   "stdout": subprocess.DEVNULL,
@@ -164,7 +164,8 @@ def machine_like_others(stack):
     shutil.copy("/bin/sleep", LAB / "kthreadd")
     for pid in range(2, 10):
         if not pathlib.Path(f"/proc/{pid}").exists():
-            pathlib.Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
+            last = pathlib.Path("/proc/sys/kernel/ns_last_pid")
+            last.write_text(str(pid - 1))
             stack.enter_context(background([LAB / "kthreadd", "infinity"]))
             break
     config = pathlib.Path("/etc/firejail/firejail.config")
