@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * netfar ADDRESS PORT...: the far end of the network benchmarks.  The first
- * bytes of a connection say what it is for: "SINK" is read to its end, "SRC"
- * gets zeros until it is closed, anything else is HTTP, each request answered
- * in 2 bytes.  One process for each core, one epoll loop each.
+ * bytes of a connection say what it is for: "SINK" and a time (8 bytes,
+ * CLOCK_MONOTONIC) is read to its end and then told how many bytes had come at
+ * that time; "SRC" gets zeros until it is closed, anything else is HTTP, each
+ * request answered in 2 bytes.  One process for each core, one epoll loop each.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_FDS 16384
@@ -29,6 +32,8 @@ static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 struct loop {
 	int ep;
 	unsigned char kind[MAX_FDS];
+	uint64_t got[MAX_FDS]; /* SINK: bytes, and until when */
+	uint64_t until[MAX_FDS];
 	char room[ROOM];
 };
 
@@ -81,6 +86,7 @@ static void accept_all(struct loop *l, int listener)
 		}
 		ev.data.fd = fd;
 		l->kind[fd] = NEW;
+		l->got[fd] = 0;
 		if (epoll_ctl(l->ep, EPOLL_CTL_ADD, fd, &ev) < 0)
 			die("epoll_ctl");
 	}
@@ -95,10 +101,20 @@ static int respond(int fd, const char *got, size_t len)
 	return send(fd, answer, sizeof(answer) - 1, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
 static int readable(struct loop *l, int fd)
 {
 	ssize_t n = recv(fd, l->room, ROOM, 0);
 
+	if (n == 0 && l->kind[fd] == SINK)
+		(void)send(fd, &l->got[fd], sizeof(l->got[fd]), MSG_NOSIGNAL);
 	if (n <= 0)
 		return n < 0 && errno == EAGAIN ? 0 : -1;
 	if (l->kind[fd] == NEW) {
@@ -107,9 +123,14 @@ static int readable(struct loop *l, int fd)
 			watch(l, fd, SRC);
 			return 0;
 		}
-		l->kind[fd] =
-			n >= 4 && memcmp(l->room, "SINK", 4) == 0 ? SINK : HTTP;
+		l->kind[fd] = HTTP;
+		if (n >= 12 && memcmp(l->room, "SINK", 4) == 0) {
+			l->kind[fd] = SINK;
+			memcpy(&l->until[fd], l->room + 4, 8);
+		}
 	}
+	if (l->kind[fd] == SINK && now_ns() < l->until[fd])
+		l->got[fd] += (uint64_t)n;
 	return l->kind[fd] == HTTP ? respond(fd, l->room, (size_t)n) : 0;
 }
 

@@ -140,13 +140,36 @@ static int open_connection(const struct target *t)
 	return fd;
 }
 
+static void put_sink(int fd, uint64_t end)
+{
+	char text[12] = "SINK";
+
+	memcpy(text + 4, &end, 8);
+	if (send(fd, text, sizeof(text), MSG_NOSIGNAL) != sizeof(text))
+		die("send");
+}
+
+/* What the far end had read at the end; what was in buffers does not count. */
+static uint64_t arrived(int fd)
+{
+	uint64_t bytes = 0;
+
+	if (shutdown(fd, SHUT_WR) < 0 ||
+	    recv(fd, &bytes, sizeof(bytes), MSG_WAITALL) != sizeof(bytes))
+		die("count of the far end");
+	return bytes;
+}
+
 static void bulk(const struct target *t, int up, uint64_t end,
 		 struct tally *tally)
 {
 	static char room[ROOM];
 	int fd = open_connection(t);
 
-	put(fd, up ? "SINK" : "SRC");
+	if (up)
+		put_sink(fd, end);
+	else
+		put(fd, "SRC");
 	while (now_ns() < end) {
 		ssize_t n = up ? send(fd, room, ROOM, MSG_NOSIGNAL)
 			       : recv(fd, room, ROOM, 0);
@@ -155,9 +178,8 @@ static void bulk(const struct target *t, int up, uint64_t end,
 			die(up ? "send" : "recv");
 		tally->bytes += (uint64_t)n;
 	}
-	/* What is still under way counts when the far end has read it all. */
-	if (up && shutdown(fd, SHUT_WR) == 0 && recv(fd, room, ROOM, 0) != 0)
-		die("end of stream");
+	if (up)
+		tally->bytes = arrived(fd);
 }
 
 static void connections(const struct target *t, uint32_t count, uint64_t end,
