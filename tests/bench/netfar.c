@@ -2,8 +2,8 @@
 /*
  * netfar ADDRESS PORT...: the far end of the network benchmarks.  The first
  * bytes of a connection say what it is for: "SINK" and a time (8 bytes,
- * CLOCK_MONOTONIC) is read to its end and then told how many bytes had come at
- * that time; "SRC" gets zeros until it is closed, anything else is HTTP, each
+ * CLOCK_MONOTONIC) is read, and told after it how many bytes had come at that
+ * time; "SRC" gets zeros until it is closed, anything else is HTTP, each
  * request answered in 2 bytes.  One process for each core, one epoll loop each.
  */
 #include <arpa/inet.h>
@@ -113,8 +113,6 @@ static int readable(struct loop *l, int fd)
 {
 	ssize_t n = recv(fd, l->room, ROOM, 0);
 
-	if (n == 0 && l->kind[fd] == SINK)
-		(void)send(fd, &l->got[fd], sizeof(l->got[fd]), MSG_NOSIGNAL);
 	if (n <= 0)
 		return n < 0 && errno == EAGAIN ? 0 : -1;
 	if (l->kind[fd] == NEW) {
@@ -129,8 +127,12 @@ static int readable(struct loop *l, int fd)
 			memcpy(&l->until[fd], l->room + 4, 8);
 		}
 	}
-	if (l->kind[fd] == SINK && now_ns() < l->until[fd])
+	if (l->kind[fd] == SINK && now_ns() < l->until[fd]) {
 		l->got[fd] += (uint64_t)n;
+	} else if (l->kind[fd] == SINK && l->until[fd]) {
+		l->until[fd] = 0;
+		(void)send(fd, &l->got[fd], sizeof(l->got[fd]), MSG_NOSIGNAL);
+	}
 	return l->kind[fd] == HTTP ? respond(fd, l->room, (size_t)n) : 0;
 }
 

@@ -24,7 +24,7 @@ def start(name, command):
         for path in ("/usr/include", BIN):
             extra += ["--ro-bind", path, path]
         for path in (HOME / "tree", HOME / "project"):
-            extra += ["--bind", path, path]
+            extra += ["--bind-try", path, path]
         at = words.index("--")
         return [*words[:at], *extra, *words[at:]]
     return peers.STARTERS[name](command)
