@@ -23,6 +23,8 @@ UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:tests/unit/%.c=$(BUILD)/unit/%)
 BENCH_SRCS := $(sort $(wildcard tests/bench/bench_*.c))
 BENCH_BINS := $(BENCH_SRCS:tests/bench/%.c=$(BUILD)/bench/%)
+# What loads and times the candidates.
+BENCH_TOOLS := $(patsubst %,$(BUILD)/bench/%,netfar dnsfar netload timed)
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BINS := $(FUZZ_SRCS:tests/fuzz/%.c=$(BUILD)/fuzz/%)
 
@@ -118,6 +120,11 @@ $(BUILD)/bench/%: tests/bench/%.c $(LIB) Makefile
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -MF $@.d $(ALL_LDFLAGS) \
 		-o $@ $< $(LIB) $(LIBS)
 
+$(BENCH_TOOLS): $(BUILD)/bench/%: tests/bench/%.c Makefile
+	$(call say,BENCH,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $<
+
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(LIB) Makefile
 	$(call say,FUZZ,$@)
 	$(Q)mkdir -p $(@D)
@@ -165,15 +172,32 @@ demo:
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)EGRESS_RUN=$(abspath $(BUILD))/egress-run tests/lab/lab tests/lab/demo
 
-.PHONY: bench
-bench: deps-test
-	$(Q)$(MAKE) --no-print-directory all $(BENCH_BINS)
-	$(Q)for b in $(BENCH_BINS); do $$b || exit 1; done
+.PHONY: bench bench-run bench-check bench-baseline
+# SRT is the npm peer; without it the table says so.
+SRT := @anthropic-ai/sandbox-runtime@0.0.78
+$(BUILD)/bench/npm:
+	$(Q)npm install --prefix $@ --ignore-scripts --no-audit --no-fund \
+		--silent $(SRT) || rm -rf $@
+bench-run:
+	$(Q)tests/install-packages bench
+	$(Q)$(MAKE) --no-print-directory all $(BENCH_BINS) $(BENCH_TOOLS) \
+		$(BUILD)/bench/npm
+	$(Q)BUILD=$(abspath $(BUILD)) tests/lab/lab /usr/bin/python3 \
+		tests/bench/bench.py $(if $(QUICK),--quick) \
+		$(if $(ONLY),--only $(ONLY)) $(BENCH_ARGS)
+# The whole of it is what the document has.
+bench: BENCH_ARGS = $(if $(QUICK)$(ONLY),,--docs docs/performance.md)
+bench: bench-run
+BASELINE := tests/bench/baseline.json
+bench-check: BENCH_ARGS = --check $(BASELINE)
+bench-check: bench-run
+bench-baseline: BENCH_ARGS = --baseline $(BASELINE)
+bench-baseline: bench-run
 
 .PHONY: deps-lint lint format format-check
 deps-lint:
 	$(Q)tests/install-packages lint
-ALL_C := $(SRCS) $(wildcard tests/unit/*.c) $(BENCH_SRCS) $(FUZZ_SRCS)
+ALL_C := $(SRCS) $(wildcard tests/unit/*.c tests/bench/*.c) $(FUZZ_SRCS)
 ALL_H := $(foreach d,$(FOLDERS),$(wildcard $(d)/*.h)) $(wildcard tests/unit/*.h)
 SHELL_FILES := .ci/run tests/install-packages tests/fetch-agents tests/lab/lab \
 	tests/lab/demo tests/lab/in-internet
@@ -225,7 +249,10 @@ help:
 	@echo 'check-integration  the tests in the lab alone; TESTS="-k word" selects'
 	@echo 'check-asan         every test with address and undefined sanitizers'
 	@echo 'check-fuzz         the fuzz targets; SECONDS_EACH=300 for longer'
-	@echo 'bench              the benchmarks'
+	@echo 'bench              every figure beside the peers, into docs/performance.md;'
+	@echo '                   QUICK=1 roughly in two minutes, ONLY=startup,dns a part'
+	@echo 'bench-check        fails where a ratio is 25% worse than its baseline;'
+	@echo '                   bench-baseline records a new one'
 	@echo 'lint               clang-tidy, cppcheck, gcc -fanalyzer, shellcheck'
 	@echo 'format             apply .clang-format'
 	@echo 'install, uninstall PREFIX=$(PREFIX), DESTDIR'
