@@ -190,6 +190,26 @@ def test_incomplete(shared):
     assert_refused(shared, data[:7], end=True)
 
 
+def test_hello_behind_the_urgent_mark(shared):
+    """The relay sees no further than the mark, but knows of the FIN."""
+    data = named("evil.test")
+    with connected(shared) as (near, far):
+        near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        near.send(data[:1])
+        near.send(data[1:2], socket.MSG_OOB)
+        near.sendall(data[2:])
+        near.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionResetError):
+            assert far.recv(1) == data[:1]
+            assert_reset(far)
+
+
+def test_a_target_at_the_end_of_doubt(shared):
+    """A word, blanks, and "http" where no more is needed to tell."""
+    assert_refused(shared, b"GET" + b" " * 57 + b"http" + bytes(60000))
+    assert_passes(shared, GARBAGE)
+
+
 def test_many_pieces_of_a_refused_name(shared):
     data = named("evil.test")
     with connected(shared) as (near, far):
