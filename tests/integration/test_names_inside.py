@@ -530,3 +530,20 @@ def test_names_are_escaped(egress, share):
     found = [x for x in lines_of(share / "log") if x["event"] == "request"]
     assert found[0]["name"] == "\\x1b]0;x\\x07\\x0a\"evil"
     assert pathlib.Path(share / "log").read_bytes().isascii()
+
+
+def test_another_address_than_the_one_that_is_allowed(egress):
+    """The address that an entry opens refuses; what is connected instead is
+    one of the name's, and open for that name alone."""
+    with cage("multi.test", user="tester",
+              options=["--allow-address", "198.51.100.12"]) as box:
+        assert len(box.ask("multi.test").addresses) == 2
+        for host in "multi.test", "evil.test":
+            with dial(box) as near:
+                near.connect(("198.51.100.12", 80))
+                near.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n"
+                             "Connection: close\r\n\r\n".encode())
+                if host == "evil.test":
+                    assert_reset(near)
+                else:
+                    assert near.recv(1000).startswith(b"HTTP/1.1 200")
