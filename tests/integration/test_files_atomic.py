@@ -369,6 +369,23 @@ def test_the_folder_for_copies_comes_later(home, who, state):
         finish(one)
 
 
+def test_no_flood_of_warnings(home, who, state):
+    """By putting in turn what is carried over and what is not."""
+    body = f"""
+import os
+os.chdir({str(state.parent)!r})
+for i in range(20000):
+    os.symlink("elsewhere", "t")
+    os.rename("t", {NAME!r})
+    open("t", "w").close()
+    os.rename("t", {NAME!r})
+"""
+    got = lab.egress([*VIEW, "--allow-file", state, PYTHON, "-c", body],
+                     user=who, cwd=home.work)
+    assert got.ok and 0 < got.err.count("\n") <= 21, got.err[-500:]
+    assert "more changes of the command were not carried" in got.err
+
+
 # ---- files that cannot be had so --------------------------------------------
 
 def test_file_for_reading_only(home, who, state):
