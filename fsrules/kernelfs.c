@@ -87,10 +87,12 @@ int kernelfs_put_proc(struct newroot *n, const struct view_item *item)
 	};
 	const size_t n_hidden =
 		item->writable ? 2 : sizeof(hidden) / sizeof(hidden[0]);
-	/* The user id 0 alone, without a capability, may write these. */
+	/* The user id 0 alone, without a capability, may write these: a line
+	 * in scsi/scsi takes a disk away. */
 	static const char *const switches[] = {
-		"proc/sys", "proc/sysrq-trigger", "proc/irq", "proc/bus",
-		"proc/fs",
+		"proc/sys",  "proc/sysrq-trigger", "proc/irq",	  "proc/bus",
+		"proc/fs",   "proc/acpi",	   "proc/asound", "proc/driver",
+		"proc/mtrr", "proc/dynamic_debug", "proc/scsi",
 	};
 	cleanup_fd int network = -1;
 	int rc = newroot_attach(n, item, true, n->proc);

@@ -252,8 +252,11 @@ int mirrors_make(const struct grants *g, const char *state_dir, struct arena *a,
 	*m = (struct mirrors) { .arena = a, .state = -1 };
 	if (collect(m, g) < 0)
 		return no_memory(e);
+	/* Where the command could see it appear, it is made now, and hidden
+	 * from the start. */
 	if (state_dir)
-		m->state = open_state(a, state_dir, m->n > 0);
+		m->state = open_state(a, state_dir,
+				      m->n > 0 || grants_access(g, state_dir));
 	if (m->state >= 0)
 		mirror_leftovers(m->state, MIRROR_IN_STATE);
 	*ret = m;

@@ -103,11 +103,20 @@ static bool name_is_sound(const char name[static HOSTNAME_BUF])
 			   strcmp(canonical, name) == 0));
 }
 
+/* One that looks like an address, which a client may ask for as well, is no
+ * name by hostname_from_text(), and denied. */
+static bool is_denied_address(const struct dns_msg_event *ev)
+{
+	return ev->verdict == DNS_VERDICT_DENY && text_is_sound(ev->name) &&
+	       hostname_looks_like_address(ev->name);
+}
+
 static bool event_is_sound(const struct dns_msg_event *ev)
 {
 	if (ev->verdict >= DNS_VERDICT__COUNT || ev->cached > 1 ||
 	    ev->count == 0 || ev->n_addr > DNS_ADDRESSES_MAX ||
-	    !name_is_sound(ev->name) || !text_is_sound(ev->text))
+	    !(name_is_sound(ev->name) || is_denied_address(ev)) ||
+	    !text_is_sound(ev->text))
 		return false;
 	for (uint16_t i = 0; i < ev->n_addr; i++)
 		if (!addr_is_sound(&ev->addr[i]))

@@ -14,6 +14,7 @@
 #include "launcher/prepare.h"
 #include "netns/plan.h"
 #include "profiles/keys.h"
+#include "profiles/paths.h"
 
 /* The kernel's own limit of pids. */
 #define PROCESSES_MAX 4194304
@@ -120,38 +121,40 @@ static bool is(const struct profile *p, enum profile_key key, const char *value)
 	return text && strcmp(text, value) == 0;
 }
 
-/* $XDG_STATE_HOME/egress-run, or NULL. */
+/* $XDG_STATE_HOME/egress-run without links, or NULL. */
 static const char *state_dir(struct prepared *p)
 {
+	struct arena *a = &p->base.arena;
 	const char *xdg = getenv("XDG_STATE_HOME");
 	const char *home = p->base.vars.home;
+	const char *dir = NULL;
+	struct place at;
 
 	if (xdg && xdg[0] == '/')
-		return arena_printf(&p->base.arena, "%s/egress-run", xdg);
-	if (!home || home[0] != '/')
-		return NULL;
-	return arena_printf(&p->base.arena, "%s/.local/state/egress-run", home);
+		dir = arena_printf(a, "%s/egress-run", xdg);
+	else if (home && home[0] == '/')
+		dir = arena_printf(a, "%s/.local/state/egress-run", home);
+	return dir && path_resolve(a, dir, &at) == 0 ? at.resolved : NULL;
 }
 
-/* Mirrors of other runs are there, with files that they were granted. */
+/* Mirrors of other runs are there, with files that they were granted; or will
+ * be, where no run could make the folder yet. */
 static int hide_state(struct prepared *p, const char *dir, struct err *e)
 {
 	struct grants *g = &p->grants;
 	struct denial *denials;
-	char real[PATH_MAX];
 
-	if (!dir || !realpath(dir, real) || grants_access(g, real) == 0)
+	if (!dir || grants_access(g, dir) == 0)
 		return 0;
 	denials = arena_grow(&p->base.arena, g->denials, g->n_denials,
 			     &g->denials_room, sizeof(*denials));
-	dir = arena_strdup(&p->base.arena, real);
-	if (!denials || !dir)
-		return err_errno(e, ENOMEM, "hide %s", real);
+	if (!denials)
+		return err_errno(e, ENOMEM, "hide %s", dir);
 	g->denials = denials;
 	denials[g->n_denials++] = (struct denial) {
 		.path = dir,
 		.resolved = dir,
-		.exists = true,
+		.exists = access(dir, F_OK) == 0,
 		.directory = true,
 		.from = { .file = "egress-run" },
 	};

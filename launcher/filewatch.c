@@ -18,11 +18,15 @@
 #include "launcher/cage.h"
 #include "launcher/probe.h"
 
+/* Changes that are not carried over; the command makes any number of them. */
+#define REFUSED_MAX 20
+
 struct filewatch {
 	const struct files *files;
 	const struct cage *cage;
 	struct maskwatch *masks;
 	bool started;
+	unsigned n_refused;
 	size_t n_unwatched; /* at the start, by this error */
 	int unwatched_error;
 	struct sockwatch *sockets; /* or NULL */
@@ -159,9 +163,17 @@ static void unwatched(void *arg, size_t n, int error)
 
 static void refused(void *arg, const char *path, const char *why)
 {
-	(void)arg;
-	log_warning("%s: a change of the command was not carried over: %s",
-		    path, why);
+	struct filewatch *w = arg;
+
+	if (w->n_refused > REFUSED_MAX)
+		return;
+	if (w->n_refused++ < REFUSED_MAX)
+		log_warning("%s: a change of the command was not carried "
+			    "over: %s",
+			    path, why);
+	else
+		log_warning("more changes of the command were not carried "
+			    "over; they are not told");
 }
 
 static int start_masks(struct filewatch *w, const struct grants *g,

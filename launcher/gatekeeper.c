@@ -216,9 +216,10 @@ static int on_connected(void *arg, const struct connection *c, int fd)
 	m.src_port = c->src_port;
 	m.dst_port = c->dst_port;
 	m.dst = c->dst;
-	/* An address that is allowed as such is, whatever name leads to it. */
+	/* An address that is allowed as such is, whatever name leads to it:
+	 * the one that was connected, not the one that was dialled. */
 	m.by_address =
-		c->local || allowlist_match_address(g->cfg.allow, &c->dst,
+		c->local || allowlist_match_address(g->cfg.allow, &c->via,
 						    c->dst_port) != NULL;
 	m.port_named =
 		c->admission && admission_names_port(c->admission, c->dst_port);

@@ -47,15 +47,12 @@ static enum http1_sniff sniff_target(const char *p, size_t len,
 	return p[n] == ':' ? HTTP1_SNIFF_YES : HTTP1_SNIFF_NO;
 }
 
-enum http1_sniff http1_sniff(const void *data, size_t len)
+static enum http1_sniff sniff(const char *p, size_t len)
 {
-	const char *p = data;
 	size_t i = 0;
 	size_t method;
 	size_t end;
 
-	if (len > HTTP1_SNIFF_MAX)
-		len = HTTP1_SNIFF_MAX;
 	while (i < len && is_space((uint8_t)p[i]))
 		i++;
 	method = i;
@@ -68,11 +65,18 @@ enum http1_sniff http1_sniff(const void *data, size_t len)
 		i++;
 	if (i < len && (end == method || i == end))
 		return HTTP1_SNIFF_NO;
-	/* Nothing but spaces, or a word and spaces, and too many of them. */
 	if (i == len)
-		return len < HTTP1_SNIFF_MAX ? HTTP1_SNIFF_MORE
-					     : HTTP1_SNIFF_YES;
+		return HTTP1_SNIFF_MORE;
 	return sniff_target(p + i, len - i, p + method, end - method);
+}
+
+enum http1_sniff http1_sniff(const void *data, size_t len)
+{
+	bool whole = len >= HTTP1_SNIFF_MAX;
+	enum http1_sniff rc = sniff(data, whole ? HTTP1_SNIFF_MAX : len);
+
+	/* In doubt until there: spaces, and too many of them. */
+	return whole && rc == HTTP1_SNIFF_MORE ? HTTP1_SNIFF_YES : rc;
 }
 
 void http1_answer_init(struct http1_answer *a)

@@ -9,6 +9,7 @@
  *		every record may go but one that could be that hello
  *	RETRY	the second ClientHello; some servers take the name of this one
  *	HTTP	the host of every request decides, to the end (httpcheck.h)
+ *	ENDED	too short for a name, and the last to come: no byte more
  */
 #include "relay/inspect.h"
 
@@ -35,6 +36,7 @@ enum state {
 	STATE_ANSWER,
 	STATE_RETRY,
 	STATE_HTTP,
+	STATE_ENDED,
 };
 
 struct inspect {
@@ -285,7 +287,8 @@ static void begin_http(struct inspect *i, uint8_t *data, size_t len,
 static void let_doubt_go(struct inspect *i, const uint8_t *data, size_t len,
 			 struct inspect_verdict *v)
 {
-	if (!may_be_other(&i->target)) {
+	/* The second cannot be: http1_sniff() knows all that it needs. */
+	if (!may_be_other(&i->target) || len > sizeof(i->doubt) - i->n_doubt) {
 		want(v, len + 1);
 		return;
 	}
@@ -340,10 +343,32 @@ static void decide_incomplete(const struct inspect *i,
 	static const enum inspect_protocol protocols[] = {
 		[STATE_START] = INSPECT_OTHER, [STATE_HELLO] = INSPECT_TLS,
 		[STATE_ANSWER] = INSPECT_TLS,  [STATE_RETRY] = INSPECT_TLS,
-		[STATE_HTTP] = INSPECT_HTTP1,
+		[STATE_HTTP] = INSPECT_HTTP1,  [STATE_ENDED] = INSPECT_OTHER,
 	};
 
 	refuse(v, protocols[i->state], INSPECT_INCOMPLETE);
+}
+
+/*
+ * Nothing has begun so and come to this.  What is shown ends at TCP's urgent
+ * mark too, and the FIN may be known before what is behind that mark can be
+ * seen: so no more passes than was looked at.
+ */
+static void end_start(struct inspect *i, size_t len, struct inspect_verdict *v)
+{
+	decide_other(i, v);
+	if (v->action != INSPECT_PASS)
+		return;
+	grant(v, len);
+	i->state = STATE_ENDED;
+}
+
+static void read_ended(struct inspect *i, uint8_t *data, size_t len,
+		       struct inspect_verdict *v)
+{
+	(void)data;
+	(void)len;
+	decide_incomplete(i, v);
 }
 
 void inspect_client(struct inspect *i, uint8_t *data, size_t len, bool is_end,
@@ -353,7 +378,7 @@ void inspect_client(struct inspect *i, uint8_t *data, size_t len, bool is_end,
 				       struct inspect_verdict *) = {
 		[STATE_START] = read_start,	[STATE_HELLO] = read_hello,
 		[STATE_ANSWER] = read_answered, [STATE_RETRY] = read_answered,
-		[STATE_HTTP] = read_http,
+		[STATE_HTTP] = read_http,	[STATE_ENDED] = read_ended,
 	};
 
 	*v = (struct inspect_verdict) { 0 };
@@ -361,7 +386,7 @@ void inspect_client(struct inspect *i, uint8_t *data, size_t len, bool is_end,
 	if (v->action != INSPECT_MORE)
 		return;
 	if (is_end && i->state == STATE_START)
-		decide_other(i, v); /* nothing has begun so and come to this */
+		end_start(i, len, v);
 	else if (is_end)
 		decide_incomplete(i, v);
 	else if (len >= INSPECT_HELD_MAX)

@@ -419,6 +419,19 @@ def test_kernel_switches(home, who, top, files):
     assert found == []
 
 
+def test_drivers_of_the_kernel(egress):
+    """A line in /proc/scsi/scsi takes a disk away, and needs no capability.
+    Not each kernel has each of them; their mounts tell."""
+    body = """
+for name in "acpi", "asound", "driver", "dynamic_debug", "mtrr", "scsi":
+    attempt(name, lambda: "read-only" if os.statvfs("/proc/" + name).f_flag
+            & os.ST_RDONLY else "writable")
+"""
+    got = inside(body)
+    assert "read-only" in got.values()
+    assert set(got.values()) <= {"read-only", "ENOENT"}, got
+
+
 SECRETS_OF_THE_KERNEL = """
 def some(path):
     return os.read(os.open(path, os.O_RDONLY | os.O_NONBLOCK), 8)

@@ -347,6 +347,45 @@ def test_the_folder_for_copies_is_hidden(home, who, state):
         assert "secret" not in got.out and "other" not in got.out, got
 
 
+def test_the_folder_for_copies_comes_later(home, who, state):
+    """Another run makes it, and has there what this one must not read."""
+    base = home.user.home
+    secret = home.write("secret", "secret")
+    body = ("import os, sys; print('up', flush=True); sys.stdin.readline(); "
+            "base = os.environ['HOME'] + '/.local'; "
+            "print([p for p, _, names in os.walk(base) if names])")
+    shutil.rmtree(base / ".local/state", ignore_errors=True)
+    profile = home.write("deny.json", json.dumps(
+        {"filesystem": {"allow": [str(base)], "deny": [str(secret)]}}))
+    with running([*VIEW, "-p", profile, PYTHON, "-c", body], user=who,
+                 cwd=home.work) as one:
+        read_line(one)
+        with running([*VIEW, "--allow-file", secret, "sh", "-c",
+                      "echo up; read x"], user=who, cwd=home.work) as two:
+            read_line(two)
+            assert leftovers(home), "the other run has its mirror"
+            assert ask(one, "") == "[]\n"
+            finish(two)
+        finish(one)
+
+
+def test_no_flood_of_warnings(home, who, state):
+    """By putting in turn what is carried over and what is not."""
+    body = f"""
+import os
+os.chdir({str(state.parent)!r})
+for i in range(20000):
+    os.symlink("elsewhere", "t")
+    os.rename("t", {NAME!r})
+    open("t", "w").close()
+    os.rename("t", {NAME!r})
+"""
+    got = lab.egress([*VIEW, "--allow-file", state, PYTHON, "-c", body],
+                     user=who, cwd=home.work)
+    assert got.ok and 0 < got.err.count("\n") <= 21, got.err[-500:]
+    assert "more changes of the command were not carried" in got.err
+
+
 # ---- files that cannot be had so --------------------------------------------
 
 def test_file_for_reading_only(home, who, state):

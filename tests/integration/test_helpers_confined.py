@@ -231,7 +231,7 @@ LIES = {
     "an event without end": (CHANNEL, event(text=b"x" * NAME_SIZE)),
     "an event that moves the cursor": (CHANNEL, event(text=b"\x1b[2J")),
     "an event of no name": (CHANNEL, event(name=b"a\nb")),
-    "an event of another verdict": (CHANNEL, event(verdict=5)),
+    "an event of another verdict": (CHANNEL, event(verdict=99)),
     "an event with too many addresses": (CHANNEL, event(n=65)),
     "an event of another family": (
         CHANNEL, event(n=1, address=b"\x07" + bytes(16))),

@@ -190,6 +190,26 @@ def test_incomplete(shared):
     assert_refused(shared, data[:7], end=True)
 
 
+def test_hello_behind_the_urgent_mark(shared):
+    """The relay sees no further than the mark, but knows of the FIN."""
+    data = named("evil.test")
+    with connected(shared) as (near, far):
+        near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        near.send(data[:1])
+        near.send(data[1:2], socket.MSG_OOB)
+        near.sendall(data[2:])
+        near.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionResetError):
+            assert far.recv(1) == data[:1]
+            assert_reset(far)
+
+
+def test_a_target_at_the_end_of_doubt(shared):
+    """A word, blanks, and "http" where no more is needed to tell."""
+    assert_refused(shared, b"GET" + b" " * 57 + b"http" + bytes(60000))
+    assert_passes(shared, GARBAGE)
+
+
 def test_many_pieces_of_a_refused_name(shared):
     data = named("evil.test")
     with connected(shared) as (near, far):
@@ -447,7 +467,8 @@ def test_sites_of_one_address(egress, far, host):
     done = one_run(egress, script)
     assert "PWNED" not in done.out
     assert not set(done.out.split()) & {"0"}, done.out
-    assert not far.http()
+    # The preface of HTTP/2 says nothing, and goes before a name is known.
+    assert not [x for x in far.http() if x.request != "PRI * HTTP/2.0"]
     assert "evil.test at " in done.err
     assert "(TLS: name not allowed)" in done.err
     assert "(HTTP: name not allowed)" in done.err
@@ -510,3 +531,20 @@ def test_names_are_escaped(egress, share):
     found = [x for x in lines_of(share / "log") if x["event"] == "request"]
     assert found[0]["name"] == "\\x1b]0;x\\x07\\x0a\"evil"
     assert pathlib.Path(share / "log").read_bytes().isascii()
+
+
+def test_another_address_than_the_one_that_is_allowed(egress):
+    """The address that an entry opens refuses; what is connected instead is
+    one of the name's, and open for that name alone."""
+    with cage("multi.test", user="tester",
+              options=["--allow-address", "198.51.100.12"]) as box:
+        assert len(box.ask("multi.test").addresses) == 2
+        for host in "multi.test", "evil.test":
+            with dial(box) as near:
+                near.connect(("198.51.100.12", 80))
+                near.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n"
+                             "Connection: close\r\n\r\n".encode())
+                if host == "evil.test":
+                    assert_reset(near)
+                else:
+                    assert near.recv(1000).startswith(b"HTTP/1.1 200")

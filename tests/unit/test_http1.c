@@ -552,6 +552,9 @@ static void test_sniff(void **state)
 		{ "                                                          "
 		  "              ",
 		  HTTP1_SNIFF_YES },
+		{ "GET                                                         "
+		  "http",
+		  HTTP1_SNIFF_YES },
 	};
 
 	(void)state;
@@ -559,6 +562,8 @@ static void test_sniff(void **state)
 		const char *s = rows[i].text;
 
 		assert_int_equal(http1_sniff(s, strlen(s)), rows[i].want);
+		assert_true(rows[i].want != HTTP1_SNIFF_MORE ||
+			    strlen(s) < HTTP1_SNIFF_MAX);
 		/* An answer holds whatever follows. */
 		for (size_t n = 0; n < strlen(s); n++)
 			if (http1_sniff(s, n) != HTTP1_SNIFF_MORE)

@@ -245,6 +245,45 @@ static void test_doubt(void **state)
 	inspect_free(i);
 }
 
+/* A word and blanks up to the last byte that is sniffed at, and then a target's
+ * beginning: nothing of what follows is in doubt. */
+static void test_doubt_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct inspect_target t = { .allow = f->allow, .port = 8080 };
+	char text[4 * HTTP1_SNIFF_MAX];
+
+	for (size_t n = 1; n < strlen("https"); n++) {
+		struct inspect *i = inspect_new(&t);
+
+		memset(text, ' ', HTTP1_SNIFF_MAX);
+		memcpy(text, "GET", 3);
+		memcpy(text + HTTP1_SNIFF_MAX - n, "http", n);
+		memset(text + HTTP1_SNIFF_MAX, 'x',
+		       sizeof(text) - HTTP1_SNIFF_MAX);
+		text[sizeof(text) - 1] = '\0';
+		assert_int_not_equal(first_verdict(i, text).action,
+				     INSPECT_GRANT);
+		inspect_free(i);
+	}
+}
+
+/* More than what was said to be all: TCP's urgent mark had hidden it. */
+static void test_ended(void **state)
+{
+	struct fixture *f = *state;
+	struct inspect_target t = { .allow = f->allow, .port = 8443 };
+	struct inspect *i = inspect_new(&t);
+	struct inspect_verdict v;
+	uint8_t type = 0x16;
+
+	inspect_client(i, &type, 1, true, &v);
+	assert_int_equal(v.action, INSPECT_GRANT);
+	assert_int_equal(v.grant, 1);
+	assert_int_equal(first_verdict(i, "\x03\x01").action, INSPECT_REFUSE);
+	inspect_free(i);
+}
+
 static void test_refusal(void **state)
 {
 	struct fixture *f = *state;
@@ -294,9 +333,14 @@ static void test_http2(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),	cmocka_unit_test(test_needless),
-		cmocka_unit_test(test_port),	cmocka_unit_test(test_doubt),
-		cmocka_unit_test(test_refusal), cmocka_unit_test(test_http2),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_needless),
+		cmocka_unit_test(test_port),
+		cmocka_unit_test(test_doubt),
+		cmocka_unit_test(test_refusal),
+		cmocka_unit_test(test_http2),
+		cmocka_unit_test(test_ended),
+		cmocka_unit_test(test_doubt_ends),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
