@@ -440,7 +440,7 @@ int maskwatch_settle(struct maskwatch *w, struct err *e)
 	w->settling = true;
 	for (size_t i = 0; i < w->n; i++)
 		if (w->targets[i].blind)
-			mark(w, &w->targets[i], true);
+			mark(w, &w->targets[i], false);
 	for (unsigned i = 0; i < SETTLE_BATCHES && notify_read(w->notify); i++)
 		;
 	while (w->dirty)

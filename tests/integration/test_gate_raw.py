@@ -436,11 +436,11 @@ def test_answers_of_the_command_teach_nothing(box, far):
     assert far.wire() == []
 
 
-def upstream_port(pid, server):
-    """The local port of the filter's socket to that server."""
-    told = lab.host(["ss", "-Hunp", "dst", server]).out
-    line, = [x for x in told.splitlines() if f"pid={pid}," in x]
-    return int(re.search(rf"{HOST[4]}:(\d+) +{server}:53", line)[1])
+def asked_from(far, server):
+    """The port that the last question reached that server from."""
+    lines = lab.wait_until(lambda: far.wire(
+        rf" {HOST[4]}\.(\d+) > {server}\.53:"), what="the question")
+    return int(re.search(rf" {HOST[4]}\.(\d+) > ", lines[-1])[1])
 
 
 def test_forged_upstream_replies(far, etc):
@@ -460,7 +460,7 @@ def test_forged_upstream_replies(far, etc):
             client.send(query(name))
             asked, = lab.wait_until(far.fakedns, what="the question upstream")
             return (struct.unpack("!H", asked.data[:2])[0],
-                    upstream_port(other.dns, server))
+                    asked_from(far, server))
 
         def forge(src, sport, data):
             raw.sendto(ip(src, HOST[4], 17, udp(src, HOST[4], port, data,
