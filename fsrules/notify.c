@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/fd.h"
+#include "common/uninit.h"
 
 #define BATCH_BYTES 8192
 /* More than any program makes by saving a file. */
@@ -37,7 +38,7 @@ static void on_pause_over(void *arg)
 
 static void on_readable(void *arg, uint32_t events)
 {
-	_Alignas(struct inotify_event) char buf[BATCH_BYTES];
+	uninit _Alignas(struct inotify_event) char buf[BATCH_BYTES];
 	struct notify *n = arg;
 	ssize_t len = read(n->fd, buf, sizeof(buf));
 	unsigned count = 0;

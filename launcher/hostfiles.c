@@ -22,6 +22,7 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/uninit.h"
 
 #define TEXT_MAX      65536
 #define LINKS_MAX     40 /* as the kernel */
@@ -177,7 +178,7 @@ struct way {
 /* Puts what a link says before the rest of the way. */
 static bool follow(struct way *w, const char *link, const char *rest)
 {
-	char joined[PATH_MAX];
+	uninit char joined[PATH_MAX];
 	int n = snprintf(joined, sizeof(joined), "%s/%s", link, rest);
 
 	if (n < 0 || (size_t)n >= sizeof(joined))
@@ -192,7 +193,7 @@ static bool follow(struct way *w, const char *link, const char *rest)
  * as it goes; -1: it cannot be watched. */
 static int step(struct hostfiles *h, struct way *w, unsigned *n_links)
 {
-	char name[NAME_MAX + 1], full[PATH_MAX], link[PATH_MAX];
+	uninit char name[NAME_MAX + 1], full[PATH_MAX], link[PATH_MAX];
 	const char *from = w->rest + strspn(w->rest, "/");
 	size_t len = strcspn(from, "/");
 	const char *rest = from + len + strspn(from + len, "/");
@@ -235,7 +236,7 @@ static int step(struct hostfiles *h, struct way *w, unsigned *n_links)
 static bool watch_way(struct hostfiles *h, const char *path)
 {
 	unsigned n_links = 0;
-	struct way w;
+	uninit struct way w;
 	int rc;
 
 	w.at[0] = '\0';
