@@ -168,6 +168,7 @@ static int run(const struct options *o, struct prepared *p,
 		rc = networks_install(p->net.allow,
 				      cage.gateway[GATEWAY_FD_NFT], e);
 	if (rc < 0) {
+		cage_prefer_init_error(&cage, e);
 		cage_destroy(&cage);
 		limits_done(&p->files.limits);
 		return rc;
