@@ -371,6 +371,12 @@ int maskwatch_start(struct maskwatch **ret, const struct view_plan *plan,
 	return 0;
 }
 
+void maskwatch_stop(struct maskwatch *w)
+{
+	loop_timer_stop(w->loop, &w->timer);
+	notify_stop(w->notify);
+}
+
 void maskwatch_free(struct maskwatch *w)
 {
 	if (!w)

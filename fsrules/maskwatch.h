@@ -44,6 +44,8 @@ struct maskwatch_events {
 int maskwatch_start(struct maskwatch **ret, const struct view_plan *plan,
 		    const struct grants *g, struct loop *loop,
 		    const struct maskwatch_events *ev, struct err *e);
+/* When nothing inside lives any more: see notify_stop(). */
+void maskwatch_stop(struct maskwatch *w);
 /* NULL is fine; not from a callback. */
 void maskwatch_free(struct maskwatch *w);
 

@@ -56,8 +56,9 @@ struct hostfiles {
 	int inotify; /* -1: cannot be had */
 	struct loop_source source;
 	int signal;
-	int busy; /* an eventfd: a change is being dealt with, or inotify does
-		   * not help */
+	int busy; /* an eventfd: a change is being dealt with, or nothing is
+		   * watched: inotify does not help, or nobody asked yet */
+	bool asked;
 	uint64_t checked_ms;
 	struct resolvconf resolvers;
 	struct resolvconf before;
@@ -304,7 +305,8 @@ static int look(struct hostfiles *h)
 	struct resolvconf now;
 	int rc;
 
-	rewatch(h);
+	if (h->asked)
+		rewatch(h);
 	for (size_t i = 0; i < N_FILES; i++)
 		h->stamp[i] = stamp_of(paths[i]);
 	rc = read_resolvers(&now);
@@ -359,15 +361,19 @@ static bool is_another(const struct hostfiles *h)
 	return false;
 }
 
-static void look_again(struct hostfiles *h)
+static void look_or_warn(struct hostfiles *h)
 {
-	int rc;
+	int rc = look(h);
 
-	set_busy(h, true);
-	rc = look(h);
 	if (rc < 0)
 		log_warning("cannot read %s again: %s", paths[0],
 			    strerror(-rc));
+}
+
+static void look_again(struct hostfiles *h)
+{
+	set_busy(h, true);
+	look_or_warn(h);
 	h->changed(h->arg);
 	set_busy(h, false);
 }
@@ -377,8 +383,14 @@ void hostfiles_sync(struct hostfiles *h)
 	/* signal falls when the events are read: not before the change is
 	 * known to its holder. */
 	set_busy(h, true);
-	if (h->inotify >= 0 ? read_events(h) : is_another(h))
+	if (!h->asked) {
+		/* Most commands ask no question, and a watch is dear: its end
+		 * waits for a grace period of the kernel. */
+		h->asked = true;
+		look_or_warn(h);
+	} else if (h->inotify >= 0 ? read_events(h) : is_another(h)) {
 		look_again(h);
+	}
 	set_busy(h, false);
 }
 
