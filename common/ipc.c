@@ -105,10 +105,12 @@ ssize_t ipc_recv(int fd, void *msg, size_t len, int *fds, size_t *n_fds,
 		*n_fds = 0;
 	if (sender)
 		*sender = 0;
+	/* A peer that left without reading what we had sent is reported once
+	 * as a reset, before what it had sent itself, its last words. */
 	do
 		n = recvmsg(fd, &mh,
 			    MSG_CMSG_CLOEXEC | (block ? 0 : MSG_DONTWAIT));
-	while (n < 0 && errno == EINTR);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (n < 0)
 		return -errno;
 	fits = take_control(&mh, fds, room, &got, sender);

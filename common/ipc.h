@@ -27,7 +27,8 @@ int ipc_send(int fd, const void *msg, size_t len, const int *fds, size_t n_fds,
 /* Receives one message of at most len bytes.  *n_fds is the room in fds on
  * entry and the number received on return (the caller owns them, CLOEXEC).
  * sender, if not NULL, gets the pid from SCM_CREDENTIALS (needs SO_PASSCRED)
- * or 0.  Returns the size, 0 at end of file, -EAGAIN, -EPROTO (truncated: all
+ * or 0.  Returns the size, 0 at end of file (also of a peer that did not read
+ * all), -EAGAIN, -EPROTO (truncated: all
  * descriptors are closed) or another -errno. */
 ssize_t ipc_recv(int fd, void *msg, size_t len, int *fds, size_t *n_fds,
 		 pid_t *sender, bool block);

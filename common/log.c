@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/text.h"
+#include "common/uninit.h"
 
 static const char *const level_prefix[LOG_LEVEL__COUNT] = {
 	[LOG_LEVEL_ERROR] = "error: ", [LOG_LEVEL_WARNING] = "warning: ",
@@ -25,9 +26,9 @@ void log_set_level(enum log_level level)
 
 void log_msg(enum log_level level, const char *fmt, ...)
 {
-	char raw[1024];
-	char safe[2048];
-	char line[2048 + 64];
+	uninit char raw[1024];
+	uninit char safe[2048];
+	uninit char line[2048 + 64];
 	struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
 	va_list ap;
 	int n;

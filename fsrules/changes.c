@@ -14,6 +14,7 @@
 
 #include "common/fd.h"
 #include "common/htab.h"
+#include "common/uninit.h"
 #include "fsrules/gitconfig.h"
 #include "fsrules/trusted.h"
 #include "profiles/paths.h"
@@ -145,7 +146,7 @@ static ssize_t read_content(struct stamp *s, char *buf, size_t size)
 static int make_stamp(struct changes *c, const char *path,
 		      const struct trusted_pattern *p, struct stamp *ret)
 {
-	char buf[CONTENT_MAX];
+	uninit char buf[CONTENT_MAX];
 	ssize_t len = -1;
 
 	*ret = (struct stamp) { .path = path };

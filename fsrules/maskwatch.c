@@ -453,6 +453,12 @@ int maskwatch_settle(struct maskwatch *w, struct err *e)
 			 : 0;
 }
 
+void maskwatch_stop(struct maskwatch *w)
+{
+	loop_timer_stop(w->loop, &w->timer);
+	notify_stop(w->notify);
+}
+
 void maskwatch_free(struct maskwatch *w)
 {
 	if (!w)

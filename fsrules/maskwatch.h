@@ -60,6 +60,8 @@ int maskwatch_start(struct maskwatch **ret, const struct view_plan *plan,
  * be watched is looked at as well.  -ESTALE if a bound folder is another than
  * the one that is watched: the start must not go on.  NULL is fine. */
 int maskwatch_settle(struct maskwatch *w, struct err *e);
+/* When nothing inside lives any more: see notify_stop(). */
+void maskwatch_stop(struct maskwatch *w);
 /* NULL is fine; not from a callback. */
 void maskwatch_free(struct maskwatch *w);
 

@@ -132,8 +132,7 @@ void mirrors_finish(struct mirrors *m)
 	if (!m || m->finished)
 		return;
 	m->finished = true;
-	notify_free(m->notify);
-	m->notify = NULL;
+	notify_stop(m->notify);
 	for (size_t i = 0; i < m->n; i++)
 		(void)fchmod(m->items[i].inner, 0700);
 	exchange_all(m, true);

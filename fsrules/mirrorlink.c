@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/fd.h"
+#include "common/uninit.h"
 #include "fsrules/mirrorfolder.h"
 
 /* A file that is replaced again while it is carried. */
@@ -81,7 +82,7 @@ static int write_all(int fd, const char *buf, size_t len)
 
 static int copy_content(int from, int to)
 {
-	char buf[65536];
+	uninit char buf[65536];
 	size_t total = 0;
 
 	for (;;) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/fd.h"
+#include "common/uninit.h"
 
 #define BATCH_BYTES 8192
 /* More than any program makes by saving a file. */
@@ -18,7 +19,8 @@
 
 struct notify {
 	int fd;
-	struct loop *loop;
+	int last;	   /* the highest watch descriptor so far */
+	struct loop *loop; /* NULL: stopped */
 	struct loop_source source;
 	struct loop_timer pause;
 	struct notify_events ev;
@@ -38,7 +40,7 @@ static void on_pause_over(void *arg)
 /* How many events there were. */
 static unsigned read_batch(struct notify *n)
 {
-	_Alignas(struct inotify_event) char buf[BATCH_BYTES];
+	uninit _Alignas(struct inotify_event) char buf[BATCH_BYTES];
 	ssize_t len = read(n->fd, buf, sizeof(buf));
 	unsigned count = 0;
 
@@ -110,20 +112,33 @@ int notify_watch(struct notify *n, int fd, uint32_t mask)
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	wd = inotify_add_watch(n->fd, path, mask | IN_ONLYDIR);
+	if (wd > n->last)
+		n->last = wd;
 	return wd < 0 ? -errno : wd;
 }
 
 void notify_unwatch(struct notify *n, int wd)
 {
-	(void)inotify_rm_watch(n->fd, wd);
+	if (n->loop)
+		(void)inotify_rm_watch(n->fd, wd);
+}
+
+void notify_stop(struct notify *n)
+{
+	if (!n || !n->loop)
+		return;
+	loop_remove(n->loop, &n->source);
+	loop_timer_stop(n->loop, &n->pause);
+	n->loop = NULL;
+	for (; n->last > 0; n->last--)
+		(void)inotify_rm_watch(n->fd, n->last);
 }
 
 void notify_free(struct notify *n)
 {
 	if (!n)
 		return;
-	loop_remove(n->loop, &n->source);
-	loop_timer_stop(n->loop, &n->pause);
+	notify_stop(n);
 	fd_close(&n->fd);
 	free(n);
 }

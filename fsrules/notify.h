@@ -32,6 +32,10 @@ int notify_watch(struct notify *n, int fd, uint32_t mask);
 /* One batch of events without waiting; false: there were none. */
 bool notify_read(struct notify *n);
 void notify_unwatch(struct notify *n, int wd);
-void notify_free(struct notify *n); /* NULL is fine */
+/* Ends the watches, for good, and comes back at once, while notify_free() waits
+ * for a grace period of the kernel: one for all that were stopped before.  The
+ * loop is not needed any more then.  NULL is fine for both. */
+void notify_stop(struct notify *n);
+void notify_free(struct notify *n);
 
 #endif

@@ -204,13 +204,12 @@ static int receive_ready(struct cage *c, struct err *e)
 	return rc;
 }
 
-/* When init fails first, the gateway stage stumbles over its absence: what
- * init said is the cause. */
-static void prefer_init_error(const struct cage *c, struct err *e)
+void cage_prefer_init_error(const struct cage *c, struct err *e)
 {
 	struct cage_msg m;
 
-	if (ipc_recv(c->init_channel, &m, sizeof(m), NULL, NULL, NULL, false) !=
+	if (c->init_channel < 0 ||
+	    ipc_recv(c->init_channel, &m, sizeof(m), NULL, NULL, NULL, false) !=
 		    sizeof(m) ||
 	    m.type != CAGE_MSG_ERROR)
 		return;
@@ -225,7 +224,7 @@ static int collect(int gateway_channel, struct cage *c, struct err *e)
 	int rc = receive_gateway(gateway_channel, c, e);
 
 	if (rc < 0)
-		prefer_init_error(c, e);
+		cage_prefer_init_error(c, e);
 	else
 		rc = receive_ready(c, e);
 	/* The command's own pid is learnt from its message's credentials. */

@@ -116,6 +116,9 @@ struct cage {
 int cage_build(const struct cage_plan *plan, struct cage *ret, struct err *e);
 /* Lets init start the command, when the link lets packets pass. */
 int cage_go(struct cage *c, struct err *e);
+/* After a step that failed: if init gave up before, its word is the cause (of
+ * the failure of others, which stumble over its absence) and becomes e. */
+void cage_prefer_init_error(const struct cage *c, struct err *e);
 /* Kills what is inside, reaps init, closes everything.  Safe to repeat. */
 void cage_destroy(struct cage *c);
 

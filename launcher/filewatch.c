@@ -252,6 +252,7 @@ void filewatch_finish(struct filewatch *w)
 {
 	if (!w)
 		return;
+	maskwatch_stop(w->masks);
 	if (w->files->mirrors)
 		mirrors_finish(w->files->mirrors);
 	maskwatch_free(w->masks);

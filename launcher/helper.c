@@ -163,8 +163,7 @@ int helper_wait_ready(struct helper *h, size_t msg_size, struct err *e)
 
 	if (n == (ssize_t)msg_size)
 		return 0;
-	/* Reset: it left what we had sent. */
-	if ((n == 0 || n == -ECONNRESET) && exited_by_itself(h->pid)) {
+	if (n == 0 && exited_by_itself(h->pid)) {
 		e->msg[0] = '\0';
 		return -EPIPE;
 	}

@@ -22,6 +22,7 @@
 
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/uninit.h"
 
 #define TEXT_MAX      65536
 #define LINKS_MAX     40 /* as the kernel */
@@ -55,8 +56,9 @@ struct hostfiles {
 	int inotify; /* -1: cannot be had */
 	struct loop_source source;
 	int signal;
-	int busy; /* an eventfd: a change is being dealt with, or inotify does
-		   * not help */
+	int busy; /* an eventfd: a change is being dealt with, or nothing is
+		   * watched: inotify does not help, or nobody asked yet */
+	bool asked;
 	uint64_t checked_ms;
 	struct resolvconf resolvers;
 	struct resolvconf before;
@@ -177,7 +179,7 @@ struct way {
 /* Puts what a link says before the rest of the way. */
 static bool follow(struct way *w, const char *link, const char *rest)
 {
-	char joined[PATH_MAX];
+	uninit char joined[PATH_MAX];
 	int n = snprintf(joined, sizeof(joined), "%s/%s", link, rest);
 
 	if (n < 0 || (size_t)n >= sizeof(joined))
@@ -192,7 +194,7 @@ static bool follow(struct way *w, const char *link, const char *rest)
  * as it goes; -1: it cannot be watched. */
 static int step(struct hostfiles *h, struct way *w, unsigned *n_links)
 {
-	char name[NAME_MAX + 1], full[PATH_MAX], link[PATH_MAX];
+	uninit char name[NAME_MAX + 1], full[PATH_MAX], link[PATH_MAX];
 	const char *from = w->rest + strspn(w->rest, "/");
 	size_t len = strcspn(from, "/");
 	const char *rest = from + len + strspn(from + len, "/");
@@ -235,7 +237,7 @@ static int step(struct hostfiles *h, struct way *w, unsigned *n_links)
 static bool watch_way(struct hostfiles *h, const char *path)
 {
 	unsigned n_links = 0;
-	struct way w;
+	uninit struct way w;
 	int rc;
 
 	w.at[0] = '\0';
@@ -303,7 +305,8 @@ static int look(struct hostfiles *h)
 	struct resolvconf now;
 	int rc;
 
-	rewatch(h);
+	if (h->asked)
+		rewatch(h);
 	for (size_t i = 0; i < N_FILES; i++)
 		h->stamp[i] = stamp_of(paths[i]);
 	rc = read_resolvers(&now);
@@ -358,15 +361,19 @@ static bool is_another(const struct hostfiles *h)
 	return false;
 }
 
-static void look_again(struct hostfiles *h)
+static void look_or_warn(struct hostfiles *h)
 {
-	int rc;
+	int rc = look(h);
 
-	set_busy(h, true);
-	rc = look(h);
 	if (rc < 0)
 		log_warning("cannot read %s again: %s", paths[0],
 			    strerror(-rc));
+}
+
+static void look_again(struct hostfiles *h)
+{
+	set_busy(h, true);
+	look_or_warn(h);
 	h->changed(h->arg);
 	set_busy(h, false);
 }
@@ -376,8 +383,14 @@ void hostfiles_sync(struct hostfiles *h)
 	/* signal falls when the events are read: not before the change is
 	 * known to its holder. */
 	set_busy(h, true);
-	if (h->inotify >= 0 ? read_events(h) : is_another(h))
+	if (!h->asked) {
+		/* Most commands ask no question, and a watch is dear: its end
+		 * waits for a grace period of the kernel. */
+		h->asked = true;
+		look_or_warn(h);
+	} else if (h->inotify >= 0 ? read_events(h) : is_another(h)) {
 		look_again(h);
+	}
 	set_busy(h, false);
 }
 

@@ -23,12 +23,13 @@ int hostfiles_new(struct hostfiles **ret, struct loop *l,
 		  hostfiles_changed_fn *changed, void *arg, struct err *e);
 void hostfiles_free(struct hostfiles *h); /* NULL is fine */
 
-/* Readable (poll) from the moment of a change until it was dealt with, and
- * always where changes cannot be watched: a process that holds it need not ask
- * whether there was one.  It is an epoll descriptor, which says no more than
- * that.  Borrowed. */
+/* Readable (poll) from the moment of a change until it was dealt with, until
+ * the first hostfiles_sync(), and always where changes cannot be watched: a
+ * process that holds it need not ask whether there was one.  It is an epoll
+ * descriptor, which says no more than that.  Borrowed. */
 int hostfiles_signal(const struct hostfiles *h);
-/* Deals with changes up to now. */
+/* Deals with changes up to now.  The first call begins to watch for them, reads
+ * the files once more, and leaves it to its caller to tell. */
 void hostfiles_sync(struct hostfiles *h);
 /* The same, by a look at the files, at most once a second: for what inotify
  * does not see (mounts, network file systems). */

@@ -301,7 +301,8 @@ static int confine(const struct files *f, struct err *e)
 	return rc < 0 ? rc : calls_filter_command(&f->calls, e);
 }
 
-static int start_command(struct init *in, struct err *e)
+/* What needs nothing of the monitor, while that starts its helpers. */
+static int confine_self(struct init *in, struct err *e)
 {
 	sigset_t child;
 	int rc = confine(in->plan->files, e);
@@ -315,9 +316,12 @@ static int start_command(struct init *in, struct err *e)
 		return err_errno(e, errno, "signalfd");
 	if (pipe2(in->start, O_CLOEXEC) < 0)
 		return err_errno(e, errno, "pipe");
-	rc = shrink(in, e);
-	if (rc < 0)
-		return rc;
+	return shrink(in, e);
+}
+
+/* Not before GO: the command is born into init's cgroup and limits. */
+static int start_command(struct init *in, struct err *e)
+{
 	in->command = fork();
 	if (in->command < 0)
 		return err_errno(e, errno, "fork");
@@ -337,6 +341,8 @@ void init_main(const struct cage_plan *plan, int channel, int link_ready)
 
 	if (rc == 0 && announce(&in, fds) < 0)
 		_exit(1);
+	if (rc == 0)
+		rc = confine_self(&in, &e);
 	if (rc == 0) {
 		wait_for_go(&in);
 		rc = start_command(&in, &e);

@@ -154,6 +154,7 @@ static int build(const struct options *o, const struct cage_plan *plan,
 		return rc;
 	rc = complete(o, p, cage, e);
 	if (rc < 0) {
+		cage_prefer_init_error(cage, e);
 		cage_destroy(cage);
 		limits_done(&p->files.limits);
 	}

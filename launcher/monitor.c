@@ -287,7 +287,9 @@ int monitor_run(const struct monitor_config *c, int *ret_status, struct err *e)
 			     .status = EXIT_FAILED };
 	int rc = start(&m, e);
 
-	if (rc == 0) {
+	if (rc < 0) {
+		cage_prefer_init_error(c->cage, e);
+	} else {
 		report_start(c->report, c->command);
 		rc = loop_run(m.loop);
 		if (rc < 0)

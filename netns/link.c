@@ -94,6 +94,16 @@ static struct nl_msg *new_msg(int type, int flags, void *hdr, size_t len)
 	return m;
 }
 
+/* One queue each is all that is used in any case, but the kernel makes one for
+ * each CPU unless told, and waits for a grace period of RCU, twice, when it
+ * takes the others away again. */
+static int put_queues(struct nl_msg *m)
+{
+	int rc = nla_put_u32(m, IFLA_NUM_TX_QUEUES, 1);
+
+	return rc < 0 ? rc : nla_put_u32(m, IFLA_NUM_RX_QUEUES, 1);
+}
+
 static int create_pair(struct nl_sock *sk, pid_t agent_pid, struct err *e)
 {
 	struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
@@ -105,7 +115,7 @@ static int create_pair(struct nl_sock *sk, pid_t agent_pid, struct err *e)
 	int rc;
 
 	if (!m || nla_put_string(m, IFLA_IFNAME, GATEWAY_IFNAME) < 0 ||
-	    nla_put_u32(m, IFLA_MTU, LINK_MTU) < 0 ||
+	    nla_put_u32(m, IFLA_MTU, LINK_MTU) < 0 || put_queues(m) < 0 ||
 	    nla_put(m, IFLA_ADDRESS, sizeof(gateway_mac), gateway_mac) < 0)
 		return err_errno(e, ENOMEM, "veth request");
 	info = nla_nest_start(m, IFLA_LINKINFO);
@@ -115,7 +125,7 @@ static int create_pair(struct nl_sock *sk, pid_t agent_pid, struct err *e)
 	peer = data ? nla_nest_start(m, VETH_INFO_PEER) : NULL;
 	if (!peer || nlmsg_append(m, &ifi, sizeof(ifi), NLMSG_ALIGNTO) < 0 ||
 	    nla_put_string(m, IFLA_IFNAME, AGENT_IFNAME) < 0 ||
-	    nla_put_u32(m, IFLA_MTU, LINK_MTU) < 0 ||
+	    nla_put_u32(m, IFLA_MTU, LINK_MTU) < 0 || put_queues(m) < 0 ||
 	    nla_put(m, IFLA_ADDRESS, sizeof(agent_mac), agent_mac) < 0 ||
 	    nla_put_u32(m, IFLA_NET_NS_PID, (uint32_t)agent_pid) < 0)
 		return err_errno(e, ENOMEM, "veth request");

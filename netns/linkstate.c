@@ -22,6 +22,7 @@
 #include <libmnl/libmnl.h>
 
 #include "common/fd.h"
+#include "common/uninit.h"
 #include "netns/plan.h"
 
 struct link_state {
@@ -91,7 +92,7 @@ static int64_t now_ms(void)
 
 int link_watch_wait(int fd, int timeout_ms)
 {
-	char buf[8192] __attribute__((aligned(8)));
+	uninit char buf[8192] __attribute__((aligned(8)));
 	int64_t end = now_ms() + timeout_ms;
 	bool up = false;
 

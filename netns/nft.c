@@ -21,6 +21,7 @@
 #include <libnftnl/expr.h>
 #include <libnftnl/rule.h>
 
+#include "common/uninit.h"
 #include "netns/plan.h"
 
 /* libmnl wants slack behind the limit for the message that overruns it. */
@@ -83,7 +84,7 @@ void nft_tx_next(struct nft_tx *tx)
  * transaction when sendto() returns. */
 static int collect_answers(int fd)
 {
-	char buf[16384] __attribute__((aligned(8)));
+	uninit char buf[16384] __attribute__((aligned(8)));
 	int result = -ENOMSG;
 
 	for (;;) {

@@ -16,6 +16,7 @@
 #include <libmnl/libmnl.h>
 
 #include "common/fd.h"
+#include "common/uninit.h"
 #include "netns/nft.h"
 
 #define SYN_COPY_BYTES	 128   /* IP header with options and the ports */
@@ -220,7 +221,7 @@ static int take_message(const struct nlmsghdr *nlh, void *data)
 int queue_read(int fd, queue_packet_fn *fn, void *arg, uint64_t *lost)
 {
 	struct reading r = { .fn = fn, .arg = arg };
-	char buf[READ_SIZE] __attribute__((aligned(8)));
+	uninit char buf[READ_SIZE] __attribute__((aligned(8)));
 
 	for (int i = 0; i < READS_PER_CALL; i++) {
 		ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);

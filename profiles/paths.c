@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/fd.h"
+#include "common/uninit.h"
 
 #define LINKS_MAX 40 /* as the kernel has it (MAXSYMLINKS) */
 
@@ -114,7 +115,7 @@ static bool is_below_self(const char *path)
 static int follow(struct walk *w, const char *target, size_t parent)
 {
 	struct path_link *l = arena_alloc(w->arena, 1, sizeof(*l));
-	char rest[PATH_MAX];
+	uninit char rest[PATH_MAX];
 	int n;
 
 	if (!l)
@@ -140,7 +141,7 @@ static int follow(struct walk *w, const char *target, size_t parent)
 /* One component further.  0, or -errno; what is behind stays in w->at. */
 static int step(struct walk *w, const char *name, size_t len)
 {
-	char target[PATH_MAX];
+	uninit char target[PATH_MAX];
 	size_t parent = w->len;
 	ssize_t n;
 
@@ -249,7 +250,7 @@ static bool resolve_plain(const char *path, struct place *ret)
 
 int path_resolve(struct arena *a, const char *path, struct place *ret)
 {
-	struct walk w;
+	uninit struct walk w;
 	size_t len = strlen(path);
 	int rc = -ENAMETOOLONG;
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/fd.h"
+#include "common/uninit.h"
 #include "profiles/span.h"
 
 #define OS_RELEASE_MAX 16384 /* bytes looked at */
@@ -97,7 +98,7 @@ static bool read_file(const char *path, char *buf, size_t size)
 
 void system_id_read(struct system_id *ret)
 {
-	char buf[OS_RELEASE_MAX];
+	uninit char buf[OS_RELEASE_MAX];
 
 	if (!read_file("/etc/os-release", buf, sizeof(buf)) &&
 	    !read_file("/usr/lib/os-release", buf, sizeof(buf)))

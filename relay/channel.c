@@ -248,7 +248,7 @@ bool channel_read_one(struct relay *r)
 		return true;
 	if (n == -EAGAIN)
 		return false;
-	if (n == 0 || n == -ECONNRESET) {
+	if (n == 0) {
 		relay_stop(r, 0); /* the monitor is gone */
 		return false;
 	}

@@ -338,6 +338,23 @@ static void test_credentials(void **state)
 	assert_no_leak(p);
 }
 
+/* What a peer said before it went counts, whatever it left unread. */
+static void test_last_words(void **state)
+{
+	struct pair *p = *state;
+	char c = 0;
+
+	assert_int_equal(ipc_send(p->fds[0], "x", 1, NULL, 0, true), 0);
+	assert_int_equal(ipc_send(p->fds[1], "y", 1, NULL, 0, true), 0);
+	assert_int_equal(close(p->fds[1]), 0);
+	p->fds[1] = -1;
+	assert_int_equal(ipc_recv(p->fds[0], &c, 1, NULL, NULL, NULL, false),
+			 1);
+	assert_int_equal(c, 'y');
+	assert_int_equal(ipc_recv(p->fds[0], &c, 1, NULL, NULL, NULL, false),
+			 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -352,6 +369,7 @@ int main(void)
 		IPC_TEST(test_end_of_file),
 		IPC_TEST(test_queue_full),
 		IPC_TEST(test_credentials),
+		IPC_TEST(test_last_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
