@@ -204,7 +204,7 @@ def test_other_name(egress, host, far, built, client):
     assert got.seconds < 5
     theirs, _, ours = got.err.partition("egress-run: blocked:")
     assert re.search(said, theirs), got.err
-    assert re.search(rf"{OTHER} at .* \((TLS|HTTP): name not allowed\)", ours)
+    assert re.search(rf"{OTHER} at .* \((TLS|HTTP|HTTP/2): name not allowed\)", ours)
     assert not far.http()
     assert not far.wire(r"\.(80|443|8082): Flags \[P")
 
