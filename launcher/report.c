@@ -160,11 +160,16 @@ static void log_dns(struct report *r, const struct dns_msg_event *ev,
 	finish(r, &j);
 }
 
-/* Reverse look-ups of every tool would drown what matters. */
-static bool is_reverse(const char *name)
+/* Reverse look-ups of every tool would drown what matters, and so would apt's
+ * question for another server, without which it goes on to the one named. */
+static bool is_aside(const char *name)
 {
+	static const char *const services[] = { "_http._tcp.", "_https._tcp." };
 	size_t n = strlen(name);
 
+	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++)
+		if (strncmp(name, services[i], strlen(services[i])) == 0)
+			return true;
 	return n > 5 && strcmp(name + n - 5, ".arpa") == 0;
 }
 
@@ -176,7 +181,7 @@ void report_dns(struct report *r, const struct dns_msg_event *ev,
 	if (r->log_fd >= 0)
 		log_dns(r, ev, rule);
 	/* A rule with a refusal: a zone transfer of an allowed name. */
-	if (ev->verdict == DNS_VERDICT_DENY && !is_reverse(name))
+	if (ev->verdict == DNS_VERDICT_DENY && !is_aside(name))
 		blocked_name(r->blocked, name, ev->name[0] && !rule, ev->count);
 	if (ev->verdict == DNS_VERDICT_LIMITED && rule)
 		blocked_limited(r->blocked, rule, ev->count);

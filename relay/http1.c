@@ -3,7 +3,9 @@
  * The stream of requests: head, decision, body, next head.  A body is framed by
  * what its head says and by nothing else; after an upgrade request the next
  * bytes are HTTP/2 or the next head, whatever the server answers, except for
- * websocket, whose bytes could be anything and wait for the answer.
+ * websocket.  There they wait for the answer, if no other can stand in front of
+ * it.  Else they tell themselves: in the first two bytes of a client's frame is
+ * one that no server takes for a part of a method.
  */
 #include "relay/http1.h"
 
@@ -16,15 +18,6 @@
 void http1_init(struct http1 *r)
 {
 	memset(r, 0, sizeof(*r));
-}
-
-static void begin_head(struct http1 *r)
-{
-	r->h2c_asked = r->head.upgrade == HTTP1_UPGRADE_H2C;
-	memset(&r->head, 0, sizeof(r->head));
-	r->state = HTTP1_S_METHOD;
-	r->n_name = 0;
-	r->left = 0;
 }
 
 static void begin_chunk_size(struct http1 *r)
@@ -59,24 +52,21 @@ static const char *step_chunk_size(struct http1 *r, uint8_t c)
 	return NULL;
 }
 
-/* CRs and LFs of chunked framing. */
+/* CRs and LFs of chunks. */
 static const char *step_chunk_end(struct http1 *r, uint8_t c)
 {
-	bool want_cr =
-		r->state == HTTP1_S_CHUNK_CR || r->state == HTTP1_S_LAST_CR;
+	bool want_cr = r->state == HTTP1_S_CHUNK_CR;
 
 	if (c != (want_cr ? '\r' : '\n'))
-		return r->state == HTTP1_S_LAST_CR
-			       ? "a trailer behind the last chunk"
-			       : "a chunk that does not end with CR LF";
+		return "a chunk that does not end with CR LF";
 	if (want_cr)
-		r->state++;
-	else if (r->state == HTTP1_S_CHUNK_SIZE_LF)
-		r->state = r->left > 0 ? HTTP1_S_CHUNK : HTTP1_S_LAST_CR;
+		r->state = HTTP1_S_CHUNK_LF;
 	else if (r->state == HTTP1_S_CHUNK_LF)
 		begin_chunk_size(r);
+	else if (r->left > 0)
+		r->state = HTTP1_S_CHUNK;
 	else
-		begin_head(r);
+		http1_trailers_begin(r);
 	return NULL;
 }
 
@@ -90,18 +80,46 @@ static const char *step_preface(struct http1 *r, uint8_t c)
 	return NULL;
 }
 
+/*
+ * The start of a masked frame (RFC 6455 5.2; the bit of compression may be set)
+ * or of a request: the mask's bit makes the second byte none of a method.
+ */
+static const char *step_frame(struct http1 *r, uint8_t c)
+{
+	static const uint16_t opcodes =
+		1 << 1 | 1 << 2 | 1 << 8 | 1 << 9 | 1 << 10;
+	uint8_t first = (uint8_t)r->left;
+	const char *fault;
+
+	if (r->n_value++ == 0) {
+		r->left = c;
+		return NULL;
+	}
+	if (c & 0x80 && !(first & 0x30) && opcodes >> (first & 0x0f) & 1) {
+		r->state = HTTP1_S_OPAQUE;
+		return NULL;
+	}
+	r->left = 0;
+	r->state = HTTP1_S_METHOD;
+	fault = http1_head_step(r, first);
+	return fault ? fault : http1_head_step(r, c);
+}
+
 /* One byte; what it clears. */
 static const char *step(struct http1 *r, uint8_t c)
 {
 	bool head = r->state < HTTP1_S__HEAD_END;
-	bool preface = r->state == HTTP1_S_PREFACE;
+	bool held = head || r->state == HTTP1_S_PREFACE ||
+		    r->state == HTTP1_S_FRAME;
 	const char *fault;
 
 	r->seen++;
 	if (head)
 		fault = http1_head_step(r, c);
-	else if (preface)
+	else if (r->state == HTTP1_S_PREFACE)
 		fault = step_preface(r, c);
+	else if (r->state == HTTP1_S_FRAME)
+		fault = step_frame(r, c);
 	else if (r->state == HTTP1_S_CHUNK_SIZE)
 		fault = step_chunk_size(r, c);
 	else
@@ -110,7 +128,7 @@ static const char *step(struct http1 *r, uint8_t c)
 		return fault;
 	if (r->state == HTTP1_S_DECIDE)
 		r->n_requests++;
-	if (!head && (!preface || r->state == HTTP1_S_HTTP2))
+	if (!held || r->state == HTTP1_S_HTTP2 || r->state == HTTP1_S_OPAQUE)
 		r->cleared = r->seen;
 	return NULL;
 }
@@ -132,7 +150,7 @@ void http1_skip(struct http1 *r, uint64_t n)
 	if (r->state == HTTP1_S_CHUNK)
 		r->state = HTTP1_S_CHUNK_CR;
 	else
-		begin_head(r);
+		http1_head_begin(r);
 }
 
 static enum http1_event event(const struct http1 *r)
@@ -186,9 +204,12 @@ void http1_approve(struct http1 *r)
 		r->state = HTTP1_S_BODY;
 		r->left = r->head.length;
 	} else if (r->head.upgrade == HTTP1_UPGRADE_WEBSOCKET) {
-		r->state = HTTP1_S_WAIT;
+		bool first = r->n_requests == 1;
+
+		http1_head_begin(r);
+		r->state = first ? HTTP1_S_WAIT : HTTP1_S_FRAME;
 	} else {
-		begin_head(r);
+		http1_head_begin(r);
 	}
 }
 
@@ -199,5 +220,5 @@ void http1_answered(struct http1 *r, bool switched)
 	if (switched)
 		r->state = HTTP1_S_OPAQUE;
 	else
-		begin_head(r);
+		http1_head_begin(r);
 }

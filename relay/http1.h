@@ -33,14 +33,15 @@ enum http1_event {
 	/* A head ends with the last byte read.  authority is set; nothing is
 	 * read and nothing cleared until http1_approve(). */
 	HTTP1_REQUEST,
-	/* An approved request asks for websocket: nothing more is read until
-	 * http1_answered().  Watch the server with struct http1_answer. */
+	/* An approved request, the first, asks for websocket: nothing more is
+	 * read until http1_answered().  Watch the server with struct
+	 * http1_answer. */
 	HTTP1_WAIT,
 	/* Behind the client's HTTP/2 preface (prior knowledge, or after a
 	 * request with "Upgrade: h2c"), which is cleared.  What follows is for
 	 * http2_read() after http2_init(h, r). */
 	HTTP1_HTTP2,
-	/* The server has switched to websocket: no more to check. */
+	/* The connection is a websocket: no more to check. */
 	HTTP1_OPAQUE,
 	/* reason is set.  Final: nothing beyond cleared may go on. */
 	HTTP1_REFUSED,
@@ -55,6 +56,8 @@ enum http1_upgrade {
 /* Of the request that is being read. */
 struct http1_head {
 	uint32_t len;
+	bool is_trailer; /* its fields are those behind the last chunk */
+	bool has_blank;	 /* an empty line stood in front */
 	bool is_options;
 	bool is_get;
 	bool is_http10;

@@ -58,6 +58,8 @@ const char *http1_field_name(struct http1 *r)
 			break;
 	if (field != FIELD_OTHER && altered)
 		return "a field name like one that frames the message";
+	if (field != FIELD_OTHER && r->head.is_trailer)
+		return "a trailer that frames the message";
 	r->field = field;
 	return NULL;
 }
@@ -188,9 +190,6 @@ static const char *check_upgrade(const struct http1 *r)
 		return NULL;
 	if (!h->is_get || h->is_chunked || h->length > 0)
 		return "a websocket request that is no plain GET";
-	/* Its answer is found only where no other stands in front of it. */
-	if (r->n_requests > 0)
-		return "a websocket request behind another one";
 	return NULL;
 }
 

@@ -20,12 +20,35 @@ static bool is_visible(uint8_t c)
 	return c > ' ' && c < 0x7f;
 }
 
+/* Of UTF-8 or Latin-1, which is sent as it was typed.  0x85 alone is a line's
+ * end to some who read Latin-1. */
+static bool is_beyond_ascii(uint8_t c)
+{
+	return c >= 0x80 && c != 0x85;
+}
+
 static void next(struct http1 *r, enum http1_state state)
 {
 	r->state = (uint8_t)state;
 	r->n_name = 0;
 	r->n_value = 0;
 	r->n_spaces = 0;
+}
+
+void http1_head_begin(struct http1 *r)
+{
+	r->h2c_asked = r->head.upgrade == HTTP1_UPGRADE_H2C;
+	memset(&r->head, 0, sizeof(r->head));
+	next(r, HTTP1_S_METHOD);
+	r->left = 0;
+	r->cleared = r->seen;
+}
+
+void http1_trailers_begin(struct http1 *r)
+{
+	r->head.is_trailer = true;
+	r->head.len = 0;
+	next(r, HTTP1_S_FIELD);
 }
 
 static const char *method_end(struct http1 *r)
@@ -38,7 +61,7 @@ static const char *method_end(struct http1 *r)
 	if (r->n_name == 7 && memcmp(r->name, "CONNECT", 7) == 0)
 		return "CONNECT to a server";
 	if (r->n_name == 3 && memcmp(r->name, pri, 3) == 0) {
-		if (r->n_requests > 0 && !r->h2c_asked)
+		if ((r->n_requests > 0 && !r->h2c_asked) || r->head.has_blank)
 			return "HTTP/2 that no request asked for";
 		next(r, HTTP1_S_PREFACE);
 		r->left = strlen("PRI ");
@@ -52,12 +75,24 @@ static const char *step_method(struct http1 *r, uint8_t c)
 {
 	if (c == ' ' && r->n_name > 0)
 		return method_end(r);
+	/* Some end a body with a line's end too many (RFC 9112 2.2). */
+	if (c == '\r' && r->n_name == 0 && !r->head.has_blank) {
+		r->state = HTTP1_S_BLANK_LF;
+		return NULL;
+	}
 	if (!is_upper(c) && (c != '-' || r->n_name == 0))
 		return "a malformed method";
 	if (r->n_name == METHOD_MAX)
 		return "a method that is too long";
 	r->name[r->n_name++] = (char)c;
 	return NULL;
+}
+
+static const char *step_blank_lf(struct http1 *r, uint8_t c)
+{
+	r->head.has_blank = true;
+	next(r, HTTP1_S_METHOD);
+	return c == '\n' ? NULL : "a CR without LF";
 }
 
 static const char *step_target(struct http1 *r, uint8_t c)
@@ -121,7 +156,9 @@ static const char *step_path(struct http1 *r, uint8_t c)
 		return NULL;
 	}
 	/* A fragment is for the client alone. */
-	return is_visible(c) && c != '#' ? NULL : "a malformed target";
+	if (c == '#' || !(is_visible(c) || is_beyond_ascii(c)))
+		return "a malformed target";
+	return NULL;
 }
 
 static const char *step_version(struct http1 *r, uint8_t c)
@@ -196,11 +233,13 @@ static const char *step_value(struct http1 *r, uint8_t c)
 {
 	if (c == '\r')
 		return value_end(r);
-	/* Some take single bytes above 0x7f for spaces or line ends. */
-	if (!is_visible(c) && c != ' ' && c != '\t')
-		return "a byte in a field's value that is not printable ASCII";
+	if (!is_visible(c) && c != ' ' && c != '\t' && !is_beyond_ascii(c))
+		return "a byte in a field's value that is not printable";
 	if (r->field == HTTP1_FIELD_OTHER)
 		return NULL;
+	/* Some take single bytes above 0x7f for spaces. */
+	if (c >= 0x80)
+		return "not ASCII in a field that frames the message";
 	if (c == '\t')
 		return "a tab in a field that frames the message";
 	if (c == ' ') {
@@ -222,6 +261,10 @@ static const char *step_end_lf(struct http1 *r, uint8_t c)
 
 	if (c != '\n')
 		return "a CR without LF";
+	if (r->head.is_trailer) {
+		http1_head_begin(r);
+		return NULL;
+	}
 	fault = http1_head_check(r);
 	next(r, HTTP1_S_DECIDE);
 	return fault;
@@ -232,6 +275,7 @@ const char *http1_head_step(struct http1 *r, uint8_t c)
 	static const char *(*const steps[HTTP1_S__HEAD_END])(struct http1 *,
 							     uint8_t) = {
 		[HTTP1_S_METHOD] = step_method,
+		[HTTP1_S_BLANK_LF] = step_blank_lf,
 		[HTTP1_S_TARGET] = step_target,
 		[HTTP1_S_STAR] = step_star,
 		[HTTP1_S_SCHEME] = step_scheme,

@@ -8,6 +8,7 @@
 
 enum http1_state {
 	HTTP1_S_METHOD,
+	HTTP1_S_BLANK_LF,
 	HTTP1_S_TARGET,
 	HTTP1_S_STAR,
 	HTTP1_S_SCHEME,
@@ -20,15 +21,14 @@ enum http1_state {
 	HTTP1_S_VALUE,
 	HTTP1_S_VALUE_LF,
 	HTTP1_S_END_LF,
-	HTTP1_S__HEAD_END, /* those above read a head */
+	HTTP1_S__HEAD_END, /* those above read a head, or trailers */
 
 	HTTP1_S_CHUNK_SIZE = HTTP1_S__HEAD_END,
 	HTTP1_S_CHUNK_SIZE_LF,
 	HTTP1_S_CHUNK_CR,
 	HTTP1_S_CHUNK_LF,
-	HTTP1_S_LAST_CR,
-	HTTP1_S_LAST_LF,
 	HTTP1_S_PREFACE,
+	HTTP1_S_FRAME,
 	HTTP1_S__STEPS, /* those above read byte by byte */
 
 	HTTP1_S_BODY = HTTP1_S__STEPS,
@@ -48,6 +48,10 @@ enum http1_state {
 /* One byte in a state below HTTP1_S__HEAD_END.  Returns NULL or the reason to
  * refuse. */
 const char *http1_head_step(struct http1 *r, uint8_t c);
+/* What follows is a request; what came is cleared. */
+void http1_head_begin(struct http1 *r);
+/* What follows are the fields behind the last chunk. */
+void http1_trailers_begin(struct http1 *r);
 
 /* http1field.c.  field of a name that frames nothing; its value is not kept. */
 #define HTTP1_FIELD_OTHER 0

@@ -21,6 +21,12 @@ static bool text_is(struct text t, const char *s)
 	return t.len == strlen(s) && memcmp(t.p, s, t.len) == 0;
 }
 
+/* As in http1head.c. */
+static bool is_text(uint8_t c)
+{
+	return c >= ' ' && c != 0x7f && c != 0x85;
+}
+
 static const char *once(bool *seen)
 {
 	if (*seen)
@@ -55,7 +61,8 @@ static const char *take_path(struct http2 *h, struct text value)
 	if (value.len == 0 || (value.p[0] != '/' && !h->block.is_star))
 		return "a malformed path";
 	for (size_t i = 0; i < value.len; i++)
-		if (value.p[i] <= ' ' || value.p[i] > '~' || value.p[i] == '#')
+		if (value.p[i] == ' ' || value.p[i] == '#' ||
+		    !is_text((uint8_t)value.p[i]))
 			return "a malformed path";
 	return once(&h->block.has_path);
 }
@@ -164,10 +171,9 @@ static const char *check_name(struct text name)
 static const char *check_value(struct text value)
 {
 	for (size_t i = 0; i < value.len; i++)
-		if ((value.p[i] < ' ' || value.p[i] > '~') &&
-		    value.p[i] != '\t')
+		if (!is_text((uint8_t)value.p[i]) && value.p[i] != '\t')
 			return "a byte in a field's value that is not "
-			       "printable ASCII";
+			       "printable";
 	if (value.len > 0 &&
 	    (value.p[0] == ' ' || value.p[0] == '\t' ||
 	     value.p[value.len - 1] == ' ' || value.p[value.len - 1] == '\t'))

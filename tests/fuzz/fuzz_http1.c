@@ -210,7 +210,7 @@ static void check_lenient(const uint8_t *data, const struct told *t)
 		    !authority_equal(&a, &t->who[n], 0))
 			broken("%s, not %s", l.host, t->who[n].host);
 		n++;
-		if (l.websocket && t->last == HTTP1_OPAQUE)
+		if (l.websocket && t->last == HTTP1_OPAQUE && n == t->n)
 			break;
 		if (!lenient_body(&l))
 			break;

@@ -33,10 +33,11 @@ BUILDS = {
 
 
 @pytest.fixture(scope="session")
-def built(egress, tmp_path_factory):
+def built(egress):
     """Where they are; all are built at the same time, without a network."""
     place = lab.LAB / "clients"
-    cache = tmp_path_factory.mktemp("go")
+    cache = lab.LAB / "go"
+    cache.mkdir(exist_ok=True)
     env = lab.environment("root", {
         "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod", "GOPROXY": "off",
         "GOCACHE": str(cache), "GOPATH": str(cache / "path")})

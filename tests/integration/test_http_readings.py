@@ -47,19 +47,24 @@ http {{
 
 NODE = """
 const http = require("http");
-for (const [path, lenient] of %s)
-  http.createServer({ insecureHTTPParser: lenient, keepAliveTimeout: 0,
+for (const [path, lenient, upgrades] of %s) {
+  const server = http.createServer({ insecureHTTPParser: lenient, keepAliveTimeout: 0,
                       requireHostHeader: false }, (q, r) => {
     q.resume();
     q.on("end", () => { r.setHeader("Told", q.headers.host || "none");
                         r.end("ok"); });
-  }).on("upgrade", (q, s) => s.destroy()).listen(path);
+  });
+  if (upgrades)
+    server.on("upgrade", (q, s) => s.destroy());
+  server.listen(path);
+}
 """
 
 METHODS = [b"GET", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"HEAD", b"M-SEARCH"]
 TARGETS = [b"/", b"//b.test/x", b"/a?b={c}|\\\"^", b"*", b"http://a.test/",
            b"http://b.test:80/y", b"http://a.test?q", b"HTTP://A.test", b"/#x",
-           b"/a%00b", b"http://x@b.test/", b"/%s" % (b"x" * 3000)]
+           b"/a%00b", b"http://x@b.test/",
+           b"/\xc3\xa0", b"/\xa0HTTP/0.9", b"/\x85Host:b.test", b"/%s" % (b"x" * 3000)]
 VERSIONS = [b"HTTP/1.1"] * 8 + [b"HTTP/1.0", b"HTTP/1.1 ", b"HTTP/2.0"]
 HOSTS = [b"a.test", b"b.test", b"A.Test.", b"a.test:80", b"b.test:8080",
          b"[2001:db8::1]:80", b"192.0.2.1", b"a_b.test", b"a.test,b.test", b""]
@@ -71,11 +76,14 @@ FIELDS = [b"X: y", b"X:", b"X:\ty z\t", b"Content-Length: 0",
           b"Connection: close", b"Connection: keep-alive, TE",
           b"Connection: Host", b"Expect: 100-continue", b"Upgrade: h2c",
           b"Host: b.test", b"X_Host: b.test", b" folded", b"X: \x85Host: b.test",
-          b"X: y\nHost: b.test", b"X: y\rHost: b.test", b"X\0: y", b"X.Y: z"]
+          b"X: y\nHost: b.test", b"X: y\rHost: b.test", b"X\0: y", b"X.Y: z",
+          "X: \xe0 la carte \u2028Host: b.test".encode(), b"X: \xa0\xe9"]
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: evil.test\r\n\r\n"
 BODIES = [b"", b"", b"hello", b"\r\n", b"0\r\n\r\n", b"5\r\nhello\r\n0\r\n\r\n",
           b"00005\r\nhello\r\n0\r\n\r\n", b"5;x\r\nhello\r\n0\r\n\r\n",
           b"5\r\nhello\r\n0\r\nX: y\r\n\r\n", HIDDEN, HIDDEN[:5],
+          b"0\r\nX: y\r\nHost: evil.test\r\n\r\n",
+          b"0\r\nX: /hidden HTTP/1.1\r\nX-Y: z\r\n\r\n",
           b"%x\r\n%s\r\n0\r\n\r\n" % (len(HIDDEN), HIDDEN)]
 
 
@@ -91,7 +99,7 @@ def one(rng):
         fields.append(b"Content-Length: %d" % len(body))
     elif kind == 2:
         fields.append(b"Transfer-Encoding: chunked")
-        body = rng.choice([BODIES[5], BODIES[-1], body])
+        body = rng.choice([BODIES[5], BODIES[8], BODIES[-1], body])
     elif kind == 3 and odd:
         fields += rng.sample(FIELDS, rng.randint(1, 3))
     elif not odd:
@@ -100,7 +108,8 @@ def one(rng):
         fields.append(rng.choice(FIELDS if odd else FIELDS[:3]))
     rng.shuffle(fields)
     line = b" ".join([pick(METHODS, 5), pick(TARGETS, 3), pick(VERSIONS, 8)])
-    return b"\r\n".join([line] + fields) + end + b"\r\n" + body
+    blank = b"\r\n" * (rng.random() < 0.1)
+    return blank + b"\r\n".join([line] + fields) + end + b"\r\n" + body
 
 
 def messages():
@@ -178,9 +187,11 @@ def servers(tmp_path_factory):
     path = tmp_path_factory.mktemp("servers")
     (path / "nginx.conf").write_text(NGINX.format(dir=path))
     sockets = {"nginx": path / "socket", "node": path / "node",
-               "node, lenient": path / "lenient", "python": path / "python"}
-    script = NODE % json.dumps([[str(path / "node"), False],
-                                [str(path / "lenient"), True]])
+               "node, lenient": path / "lenient",
+               "node, declining": path / "declining", "python": path / "python"}
+    script = NODE % json.dumps([[str(path / "node"), False, True],
+                                [str(path / "lenient"), True, True],
+                                [str(path / "declining"), True, False]])
     running = [subprocess.Popen(["nginx", "-c", path / "nginx.conf"]),
                subprocess.Popen([shutil.which("node"), "-e", script])]
     server = Python(str(sockets["python"]), Handler)
@@ -277,3 +288,23 @@ def test_what_is_refused_is_read_differently(told, servers):
     seen = {tuple(answers(p, m)) for p in servers.values()
             for m in (message, both)}
     assert any("evil.test" in hosts for hosts in seen) and len(seen) > 1
+
+
+@pytest.mark.parametrize("frame", [b"\x81\x80", b"\x41\xff", b"\x0a\x85",
+                                   b"\x01\xa0"])
+def test_frame_is_no_request(told, servers, frame):
+    """Behind a request for websocket, not the first of its connection, what
+    begins like a frame passes whatever the server answered. To a server that
+    goes on with HTTP it is no request, and what follows is none."""
+    ask = b"GET /%d HTTP/1.1\r\nHost: a.test\r\n%s\r\n"
+    upgrade = (b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+               b"Sec-WebSocket-Version: 13\r\n"
+               b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
+    for tail in b"", b"\r\n", b" / HTTP/1.1\r\n\r\n", b"\r\n\r\n":
+        message = ask % (1, b"") + ask % (2, upgrade) + frame + tail + HIDDEN
+        (cleared, hosts, _), = told([message])
+        assert hosts == ["a.test", "a.test"]
+        assert cleared == len(message) - len(tail + HIDDEN)
+        for name in "nginx", "node, declining", "python":
+            seen = answers(servers[name], message)
+            assert seen == hosts, (name, seen)

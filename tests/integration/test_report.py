@@ -84,6 +84,15 @@ def test_reverse_look_ups_are_left_out(egress):
     assert egress([PYTHON, "-c", script]).err == ""
 
 
+def test_look_ups_of_services_are_left_out(egress, far):
+    """apt's, for each mirror; other programs are lost without theirs."""
+    got = egress(["--allow-domain", "allowed.test", "sh", "-c",
+                  "for x in _http._tcp.allowed.test _https._tcp.evil.test "
+                  "_mongodb._tcp.allowed.test; do dig +tries=1 $x SRV; done"])
+    assert list(summary(got.err)) == ["_mongodb._tcp.allowed.test"]
+    assert not far.dns()
+
+
 def test_http3_attempts_are_left_out(egress):
     """UDP 443 to an address that is open for TCP: browsers fall back."""
     script = ("getent ahostsv4 allowed.test >/dev/null; "

@@ -18,6 +18,8 @@
 #define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define UPGRADE(to) \
 	"GET / HTTP/1.1\r\n" HOST "Connection: upgrade\r\nUpgrade: " to "\r\n"
+#define C(chunks) \
+	"PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n" chunks
 
 /* What was told, in order: "a.test ", "b.test:81 ", then how it ended. */
 struct told {
@@ -165,6 +167,14 @@ static void test_accepted(void **state)
 		{ UPGRADE("h2c") "Content-Length: 2\r\n\r\nab" PREFACE "x",
 		  "a.test HTTP/2 " },
 		{ UPGRADE("h2c") "\r\n" GET, "a.test a.test " },
+		{ "GET /\xc3\xa0?\xe9 HTTP/1.1\r\n" HOST
+		  "X: caf\xc3\xa9\r\n\r\n",
+		  "a.test " },
+		/* A line's end too many, in front or behind a body. */
+		{ "\r\n" GET "\r\n" GET, "a.test a.test " },
+		{ C("0\r\nX: y\r\nTrailer-2:\r\n\r\n") GET, "a.test a.test " },
+		{ GET UPGRADE("websocket") "\r\n" GET,
+		  "a.test a.test a.test " },
 	};
 
 	(void)state;
@@ -193,14 +203,14 @@ static void test_body_is_opaque(void **state)
 #define R(line)	 line "\r\n" HOST "\r\n"
 #define F(field) "GET / HTTP/1.1\r\n" HOST field "\r\n\r\n"
 #define H(host)	 "GET / HTTP/1.1\r\nHost: " host "\r\n\r\n"
-#define C(chunks) \
-	"PUT / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n" chunks
 
 #define METHOD	   "a malformed method"
 #define TARGET	   "a malformed target"
 #define PROTOCOL   "a version other than HTTP/1.0 and HTTP/1.1"
 #define NAME	   "a malformed field name"
-#define VALUE	   "a byte in a field's value that is not printable ASCII"
+#define VALUE	   "a byte in a field's value that is not printable"
+#define NOT_ASCII  "not ASCII in a field that frames the message"
+#define TRAILER	   "a trailer that frames the message"
 #define MALFORMED  "a malformed host"
 #define PORT	   "a malformed port"
 #define LENGTH	   "a malformed Content-Length"
@@ -216,7 +226,6 @@ static const struct refusal {
 	const char *stream;
 	const char *reason;
 } refusals[] = {
-	{ "\r\n" GET, METHOD },
 	{ "\n" GET, METHOD },
 	{ " " GET, METHOD },
 	{ R("get / HTTP/1.1"), METHOD },
@@ -234,7 +243,9 @@ static const struct refusal {
 	{ R("GET ?x HTTP/1.1"), TARGET },
 	{ R("GET /# HTTP/1.1"), TARGET },
 	{ R("GET /\x7f HTTP/1.1"), TARGET },
-	{ R("GET /\x80 HTTP/1.1"), TARGET },
+	{ R("GET /\x85 HTTP/1.1"), TARGET },
+	{ "\r\n\r\n" GET, METHOD },
+	{ "\r" GET, BARE_CR },
 	{ R("GET /\t HTTP/1.1"), TARGET },
 	{ R("GET /"), TARGET },
 	{ R("GET https://a.test/ HTTP/1.1"),
@@ -276,6 +287,7 @@ static const struct refusal {
 	{ F("X: \x01"), VALUE },
 	{ F("X: \x7f"), VALUE },
 	{ F("X: \x85"), VALUE },
+	{ F("Expect: 100-continue\xa0"), NOT_ASCII },
 	{ F("X: a\rb"), BARE_CR },
 	{ F("X: a\nb"), VALUE },
 	{ F("X: a\vb"), VALUE },
@@ -298,7 +310,7 @@ static const struct refusal {
 	{ H("."), MALFORMED },
 	{ H("\"a.test\""), MALFORMED },
 	{ H("xn--\x62-.test"), MALFORMED },
-	{ H("a\xc3\xa4.test"), VALUE },
+	{ H("a\xc3\xa4.test"), NOT_ASCII },
 	{ H("a.test:"), PORT },
 	{ H("a.test:0"), PORT },
 	{ H("a.test:080"), PORT },
@@ -377,10 +389,11 @@ static const struct refusal {
 };
 
 static const struct refusal later[] = {
-	{ GET "\r\n" GET, METHOD },
+	{ GET "\r\n\r\n" GET, METHOD },
+	{ GET "\r" GET, BARE_CR },
+	{ UPGRADE("h2c") "\r\n\r\n" PREFACE,
+	  "HTTP/2 that no request asked for" },
 	{ GET PREFACE, "HTTP/2 that no request asked for" },
-	{ GET F("Upgrade: websocket"),
-	  "a websocket request behind another one" },
 	{ C("\r\n"), CHUNK },
 	{ C("0x5\r\n"), CHUNK },
 	{ C("5;a=b\r\n"), CHUNK },
@@ -393,9 +406,15 @@ static const struct refusal later[] = {
 	{ C("1\r\nab\r\n"), NO_CRLF },
 	{ C("1\r\na\n"), NO_CRLF },
 	{ C("1\r\na\r\r"), NO_CRLF },
-	{ C("0\r\nX: y\r\n\r\n"), "a trailer behind the last chunk" },
-	{ C("0\r\n\n"), "a trailer behind the last chunk" },
-	{ C("0\r\n\rX"), NO_CRLF },
+	{ C("0\r\n\n"), NAME },
+	{ C("0\r\n\rX"), BARE_CR },
+	{ C("0\r\nX: y\r\nHost: b.test\r\n\r\n"), TRAILER },
+	{ C("0\r\nTransfer-Encoding: chunked\r\n\r\n"), TRAILER },
+	{ C("0\r\nContent_Length: 1\r\n\r\n"), LIKE },
+	{ C("0\r\nX : y\r\n\r\n"), "a space in a field's name" },
+	{ C("0\r\nGET / HTTP/1.1\r\n\r\n"), "a space in a field's name" },
+	{ C("0\r\n X: y\r\n\r\n"), "a folded field" },
+	{ C("0\r\nX: y\nz: z\r\n\r\n"), VALUE },
 };
 
 static void refused(const char *stream, size_t len, const char *before,
@@ -481,6 +500,33 @@ static void test_websocket(void **state)
 	f.switched = false;
 	f.len--;
 	all_ways(f, "a.test (wait) a.test ", f.len);
+}
+
+/* What may begin a frame decides, and nothing else does. */
+static void test_websocket_later(void **state)
+{
+	static const char s[] = GET UPGRADE("websocket") "\r\n";
+	const size_t n = sizeof(s) - 1;
+	char buf[sizeof(s) + 2];
+	struct feed f = { .data = buf, .len = n + 2 };
+
+	(void)state;
+	memcpy(buf, s, n);
+	for (unsigned first = 0; first < 256; first++) {
+		unsigned opcode = first & 0x0f;
+		bool frame = (opcode == 1 || opcode == 2 ||
+			      (opcode >= 8 && opcode <= 10)) &&
+			     !(first & 0x30);
+
+		buf[n] = (char)first;
+		buf[n + 1] = '\x80';
+		if (frame)
+			all_ways(f, "a.test a.test opaque ", n + 2);
+		else
+			assert_int_equal(told_of(&f, f.len, 1).cleared, n);
+		buf[n + 1] = '\x7f';
+		assert_int_equal(told_of(&f, f.len, 1).cleared, n);
+	}
 }
 
 static void test_answer(void **state)
@@ -582,6 +628,7 @@ int main(void)
 		cmocka_unit_test(test_not_approved),
 		cmocka_unit_test(test_long_head),
 		cmocka_unit_test(test_websocket),
+		cmocka_unit_test(test_websocket_later),
 		cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_sniff),
 	};

@@ -245,7 +245,7 @@ struct refusal {
 #define LACKS	  "a request without method, scheme or path"
 #define TRAILER	  "a request's field in a trailer"
 #define NAME	  "a malformed field name"
-#define VALUE	  "a byte in a field's value that is not printable ASCII"
+#define VALUE	  "a byte in a field's value that is not printable"
 #define SPACE	  "a space around a field's value"
 #define MALFORMED "a malformed host"
 #define METHOD	  "a malformed method"
@@ -330,7 +330,7 @@ static const struct refusal refusals[] = {
 	      SPACE),
 	BLOCK(REQUEST "\0\x01x\x01\n", VALUE),
 	BLOCK(REQUEST "\0\x01x\x01\r", VALUE),
-	BLOCK(REQUEST "\0\x01x\x01\x80", VALUE),
+	BLOCK(REQUEST "\0\x01x\x01\x85", VALUE),
 	BLOCK(REQUEST "\0\x01x\x02 y", SPACE),
 	BLOCK(REQUEST "\0\x01X\x01y", NAME),
 	BLOCK(REQUEST "\0\x02x \x01y", NAME),
