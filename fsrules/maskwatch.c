@@ -354,7 +354,8 @@ static int add_targets(struct maskwatch *w, const struct view_plan *plan,
 
 int maskwatch_start(struct maskwatch **ret, const struct view_plan *plan,
 		    const struct grants *g, struct loop *loop,
-		    const struct maskwatch_events *ev, struct err *e)
+		    struct notify_hub *hub, const struct maskwatch_events *ev,
+		    struct err *e)
 {
 	struct maskwatch *w = calloc(1, sizeof(*w));
 	const struct notify_events own = { on_event, on_overflow, on_turn, w };
@@ -372,10 +373,10 @@ int maskwatch_start(struct maskwatch **ret, const struct view_plan *plan,
 		maskwatch_free(w);
 		return err_errno(e, -rc, "watch denied files");
 	}
-	rc = w->n > 0 ? notify_new(&w->notify, loop, &own, e) : 0;
+	rc = notify_new(&w->notify, hub, &own);
 	if (rc < 0) {
 		maskwatch_free(w);
-		return rc;
+		return err_errno(e, -rc, "watch denied files");
 	}
 	for (size_t i = 0; i < w->n; i++)
 		(void)walk(w, &w->targets[i], &w->targets[i].identity);
@@ -451,12 +452,6 @@ int maskwatch_settle(struct maskwatch *w, struct err *e)
 				     "not be hidden again",
 				     w->failed)
 			 : 0;
-}
-
-void maskwatch_stop(struct maskwatch *w)
-{
-	loop_timer_stop(w->loop, &w->timer);
-	notify_stop(w->notify);
 }
 
 void maskwatch_free(struct maskwatch *w)

@@ -18,6 +18,7 @@
 #include "fsrules/view.h"
 
 struct maskwatch;
+struct notify_hub;
 
 enum maskwatch_how {
 	MASKWATCH_HIDE,	     /* a mask */
@@ -54,14 +55,13 @@ struct maskwatch_events {
  * from maskwatch_settle() and the loop.  Plan and grants are borrowed. */
 int maskwatch_start(struct maskwatch **ret, const struct view_plan *plan,
 		    const struct grants *g, struct loop *loop,
-		    const struct maskwatch_events *ev, struct err *e);
+		    struct notify_hub *hub, const struct maskwatch_events *ev,
+		    struct err *e);
 /* When the view is there and before the command is: what was replaced in the
  * meantime is hidden again, without a word, since nobody saw it; what could not
  * be watched is looked at as well.  -ESTALE if a bound folder is another than
  * the one that is watched: the start must not go on.  NULL is fine. */
 int maskwatch_settle(struct maskwatch *w, struct err *e);
-/* When nothing inside lives any more: see notify_stop(). */
-void maskwatch_stop(struct maskwatch *w);
 /* NULL is fine; not from a callback. */
 void maskwatch_free(struct maskwatch *w);
 

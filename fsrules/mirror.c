@@ -97,7 +97,7 @@ static void on_turn(void *arg)
 	exchange_all(arg, false);
 }
 
-int mirrors_watch(struct mirrors *m, struct loop *loop,
+int mirrors_watch(struct mirrors *m, struct notify_hub *hub,
 		  const struct mirrors_events *ev, struct err *e)
 {
 	const struct notify_events own = { on_event, on_overflow, on_turn, m };
@@ -106,7 +106,9 @@ int mirrors_watch(struct mirrors *m, struct loop *loop,
 	m->ev = *ev;
 	if (m->n == 0)
 		return 0;
-	rc = notify_new(&m->notify, loop, &own, e);
+	rc = notify_new(&m->notify, hub, &own);
+	if (rc < 0)
+		return err_errno(e, -rc, "watch files");
 	for (size_t i = 0; rc == 0 && i < m->n; i++) {
 		struct mirror *x = &m->items[i];
 
@@ -132,7 +134,8 @@ void mirrors_finish(struct mirrors *m)
 	if (!m || m->finished)
 		return;
 	m->finished = true;
-	notify_stop(m->notify);
+	notify_free(m->notify);
+	m->notify = NULL;
 	for (size_t i = 0; i < m->n; i++)
 		(void)fchmod(m->items[i].inner, 0700);
 	exchange_all(m, true);

@@ -21,10 +21,10 @@
 
 #include "common/arena.h"
 #include "common/err.h"
-#include "common/loop.h"
 #include "profiles/grants.h"
 
 struct mirrors;
+struct notify_hub;
 
 struct mirrors_events {
 	/* A change that was not carried over, once for each file and reason:
@@ -54,9 +54,9 @@ const char *mirrors_source(const struct mirrors *m, const char *folder);
 bool mirrors_holds(const struct mirrors *m, const char *path);
 /* Watches both sides from now on.  A failure is worth a warning, no more: the
  * exchange at the end takes place all the same. */
-int mirrors_watch(struct mirrors *m, struct loop *loop,
+int mirrors_watch(struct mirrors *m, struct notify_hub *hub,
 		  const struct mirrors_events *ev, struct err *e);
-/* At the end of the run, when the command is dead and the loop still there: a
+/* At the end of the run, when the command is dead and the hub still there: a
  * last exchange, then the mirrors are removed.  Safe to repeat. */
 void mirrors_finish(struct mirrors *m);
 /* NULL is fine.  Without mirrors_finish(), the mirrors stay for the next start

@@ -266,7 +266,8 @@ static void watch_folders(struct sockwatch *w)
 
 int sockwatch_start(struct sockwatch **ret, const struct view_plan *plan,
 		    const struct grants *g, struct loop *loop,
-		    const struct sockwatch_events *ev, struct err *e)
+		    struct notify_hub *hub, const struct sockwatch_events *ev,
+		    struct err *e)
 {
 	struct sockwatch *w = calloc(1, sizeof(*w));
 	const struct notify_events own = { on_event, on_overflow, on_turn, w };
@@ -282,10 +283,10 @@ int sockwatch_start(struct sockwatch **ret, const struct view_plan *plan,
 	w->ev = *ev;
 	w->timer = (struct loop_timer) { .fn = on_timer, .arg = w };
 	w->delay_ms = PERIOD_MS;
-	rc = notify_new(&w->notify, loop, &own, e);
+	rc = notify_new(&w->notify, hub, &own);
 	if (rc < 0) {
 		sockwatch_free(w);
-		return rc;
+		return err_errno(e, -rc, "watch for sockets");
 	}
 	watch_folders(w);
 	*ret = w;

@@ -14,6 +14,7 @@
 #include "common/loop.h"
 #include "fsrules/view.h"
 
+struct notify_hub;
 struct sockwatch;
 
 struct sockwatch_events {
@@ -29,7 +30,8 @@ struct sockwatch_events {
 /* Before the view is built.  Plan and grants are borrowed. */
 int sockwatch_start(struct sockwatch **ret, const struct view_plan *plan,
 		    const struct grants *g, struct loop *loop,
-		    const struct sockwatch_events *ev, struct err *e);
+		    struct notify_hub *hub, const struct sockwatch_events *ev,
+		    struct err *e);
 /* When the view is there and before the command is: what was bound in the
  * meantime is hidden without a word.  NULL is fine. */
 int sockwatch_settle(struct sockwatch *w, struct err *e);

@@ -14,6 +14,7 @@
 #include "fsrules/landlock.h"
 #include "fsrules/maskwatch.h"
 #include "fsrules/mounts.h"
+#include "fsrules/notify.h"
 #include "fsrules/sockwatch.h"
 #include "launcher/cage.h"
 #include "launcher/probe.h"
@@ -24,6 +25,7 @@
 struct filewatch {
 	const struct files *files;
 	const struct cage *cage;
+	struct notify_hub *hub;
 	struct maskwatch *masks;
 	bool started;
 	unsigned n_refused;
@@ -186,8 +188,8 @@ static int start_masks(struct filewatch *w, const struct grants *g,
 		.compare = compare,
 		.arg = w,
 	};
-	int rc =
-		maskwatch_start(&w->masks, &w->files->plan, g, loop, &masks, e);
+	int rc = maskwatch_start(&w->masks, &w->files->plan, g, loop, w->hub,
+				 &masks, e);
 
 	if (rc == 0 && w->n_unwatched > 0)
 		rc = probe_require_watches(w->n_unwatched, w->unwatched_error,
@@ -219,17 +221,20 @@ int filewatch_start(struct filewatch **ret, const struct files *f,
 	if (!w)
 		return err_errno(e, ENOMEM, "watch files");
 	w->files = f;
-	rc = start_masks(w, g, loop, e);
+	rc = notify_hub_new(&w->hub, loop, e);
+	if (rc == 0)
+		rc = start_masks(w, g, loop, e);
 	if (rc == 0 && needs_sockwatch(g))
-		rc = sockwatch_start(&w->sockets, &f->plan, g, loop, &sockets,
-				     e);
+		rc = sockwatch_start(&w->sockets, &f->plan, g, loop, w->hub,
+				     &sockets, e);
 	if (rc < 0) {
 		maskwatch_free(w->masks);
+		notify_hub_free(w->hub);
 		free(w);
 		return rc;
 	}
 	w->started = true;
-	if (f->mirrors && mirrors_watch(f->mirrors, loop, &mirrors, &why) < 0)
+	if (f->mirrors && mirrors_watch(f->mirrors, w->hub, &mirrors, &why) < 0)
 		log_warning("%s; files are carried over at the end of the run",
 			    why.msg);
 	*ret = w;
@@ -252,10 +257,10 @@ void filewatch_finish(struct filewatch *w)
 {
 	if (!w)
 		return;
-	maskwatch_stop(w->masks);
-	if (w->files->mirrors)
-		mirrors_finish(w->files->mirrors);
 	maskwatch_free(w->masks);
 	sockwatch_free(w->sockets);
+	if (w->files->mirrors)
+		mirrors_finish(w->files->mirrors);
+	notify_hub_free(w->hub);
 	free(w);
 }

@@ -12,6 +12,7 @@
 #include <sys/file.h>
 
 #include "fsrules/mirror.h"
+#include "fsrules/notify.h"
 #include "fsrules/mirrorfolder.h"
 #include "tests/unit/loopwait.h"
 #include "tests/unit/tree.h"
@@ -24,6 +25,7 @@ struct lab {
 	struct grants g;
 	struct mirrors *m;
 	struct loop *loop;
+	struct notify_hub *hub;
 	unsigned n_refused;
 	char why[256];
 };
@@ -36,6 +38,7 @@ static int setup(void **state)
 	assert_non_null(l);
 	assert_int_equal(tree_setup((void **)&l->t), 0);
 	assert_int_equal(loop_new(&l->loop, &e), 0);
+	assert_int_equal(notify_hub_new(&l->hub, l->loop, &e), 0);
 	*state = l;
 	return 0;
 }
@@ -45,6 +48,7 @@ static int teardown(void **state)
 	struct lab *l = *state;
 
 	mirrors_free(l->m);
+	notify_hub_free(l->hub);
 	loop_free(l->loop);
 	tree_teardown((void **)&l->t);
 	free(l);
@@ -119,7 +123,7 @@ static void watch(struct lab *l)
 	const struct mirrors_events ev = { refused, l };
 	struct err e = { 0 };
 
-	if (mirrors_watch(l->m, l->loop, &ev, &e) < 0)
+	if (mirrors_watch(l->m, l->hub, &ev, &e) < 0)
 		fail_msg("%s", e.msg);
 }
 
@@ -639,13 +643,14 @@ static void test_as_user(struct tree *t)
 	struct lab l = { .t = t };
 	struct err e;
 
-	if (loop_new(&l.loop, &e) < 0)
+	if (loop_new(&l.loop, &e) < 0 || notify_hub_new(&l.hub, l.loop, &e) < 0)
 		_exit(1);
 	start(&l);
 	save(&l, inner(&l, "f"), "new");
 	assert_exchanged(&l, "new");
 	mirrors_finish(l.m);
 	mirrors_free(l.m);
+	notify_hub_free(l.hub);
 	loop_free(l.loop);
 }
 
