@@ -41,6 +41,7 @@ struct connection {
 	const char *rule;	     /* borrowed */
 	bool local;		     /* to the host's loopback */
 	bool inbound;		     /* somebody of the host asked for it */
+	bool udp;		     /* a flow of datagrams */
 };
 
 struct connector_events {

@@ -16,7 +16,8 @@ struct listen_spec {
 	int family;
 	int type;
 	bool v6only;
-	uint16_t port; /* 0: the kernel's choice */
+	bool any_address; /* also those that are not configured */
+	uint16_t port;	  /* 0: the kernel's choice */
 	const char *device;
 };
 
@@ -37,6 +38,21 @@ static int bind_any(int fd, const struct listen_spec *spec)
 		       : bind(fd, (struct sockaddr *)&in4, sizeof(in4));
 }
 
+/* Asked for where the datagrams come in, since the routing of an answer with a
+ * source that is not configured takes the transparent mode. */
+static int accept_any_address(int fd, int family)
+{
+	if (family == AF_INET6 &&
+	    (set_flag(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1) < 0 ||
+	     set_flag(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) < 0))
+		return -1;
+	if (family == AF_INET &&
+	    (set_flag(fd, IPPROTO_IP, IP_TRANSPARENT, 1) < 0 ||
+	     set_flag(fd, IPPROTO_IP, IP_PKTINFO, 1) < 0))
+		return -1;
+	return 0;
+}
+
 /* Returns 0 or -errno. */
 static int listen_on(const struct listen_spec *spec, int *ret_fd)
 {
@@ -51,6 +67,7 @@ static int listen_on(const struct listen_spec *spec, int *ret_fd)
 	    (spec->device &&
 	     setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, spec->device,
 			(socklen_t)strlen(spec->device)) < 0) ||
+	    (spec->any_address && accept_any_address(fd, spec->family) < 0) ||
 	    bind_any(fd, spec) < 0)
 		return -errno;
 	if (spec->type == SOCK_STREAM && listen(fd, BACKLOG) < 0)
@@ -119,4 +136,15 @@ int sockets_listen_relay(const char *device, int *ret_fd4, int *ret_fd6,
 	*ret_port = ntohs(in4.sin_port);
 	*ret_fd4 = fd_steal(&fd4);
 	return 0;
+}
+
+int sockets_open_udp(uint16_t port, int *ret_fd, struct err *e)
+{
+	const struct listen_spec spec = { .type = SOCK_DGRAM,
+					  .port = port,
+					  .any_address = true };
+	int rc = listen_both(spec, ret_fd);
+
+	return rc < 0 ? err_errno(e, -rc, "open UDP port %u", (unsigned)port)
+		      : 0;
 }

@@ -74,7 +74,7 @@ static inline bool desk_make_admissions(struct desk *d, struct err *e)
 	struct admissions_config cfg = { .grace_ms = GRACE_MS };
 
 	if (nft_open(&d->nft_fd, e) < 0 || route_open(&d->route_fd, e) < 0 ||
-	    ruleset_install(d->nft_fd, 9040, e) < 0 ||
+	    ruleset_install(d->nft_fd, 9040, NULL, e) < 0 ||
 	    loop_new(&d->loop, e) < 0 || allowlist_new(&d->allow, e) < 0)
 		return false;
 	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)

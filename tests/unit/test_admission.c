@@ -242,7 +242,7 @@ static void test_commit_fails(void **state)
 		assert_int_equal(desk_find(d, "203.0.113.5", 443) != NULL,
 				 now < until);
 	}
-	assert_int_equal(ruleset_install(d->nft_fd, 9040, NULL), 0);
+	assert_int_equal(ruleset_install(d->nft_fd, 9040, NULL, NULL), 0);
 	desk_admit(d, "b.example", 60, LIST("203.0.113.6"));
 	assert_non_null(desk_find(d, "203.0.113.6", 443));
 }
@@ -265,7 +265,7 @@ static void test_hold_without_kernel(void **state)
 	assert_null(desk_find(d, "203.0.113.5", 443));
 	assert_string_equal(admission_name(m), "a.example");
 	admission_release(d->a, m);
-	assert_int_equal(ruleset_install(d->nft_fd, 9040, NULL), 0);
+	assert_int_equal(ruleset_install(d->nft_fd, 9040, NULL, NULL), 0);
 	desk_admit(d, "a.example", 60, LIST("203.0.113.5"));
 	assert_non_null(desk_find(d, "203.0.113.5", 443));
 }
