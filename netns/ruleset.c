@@ -67,6 +67,7 @@
 #include "netns/sets.h"
 
 #define RULESET_ROOM   65536
+#define UDP_PORT_ROOM  2048 /* the rules of one port */
 #define DENIED_SNAPLEN 96 /* IPv6 header, some extension headers, ports */
 
 static const char *const counter_name[RULESET_COUNTER__COUNT] = {
@@ -315,14 +316,17 @@ int ruleset_install(int fd, uint16_t relay_port, const struct ruleset_udp *udp,
 	struct gate g = { .relay_port = relay_port,
 			  .udp = udp,
 			  .native_queue = !nft_has_nfqueue_target(fd) };
+	size_t room = RULESET_ROOM;
 	int rc;
 
+	if (udp)
+		room += udp->n_net_ports * UDP_PORT_ROOM;
 	if (!addr_parse(AGENT_IPV4, &g.agent[0]) ||
 	    !addr_parse(AGENT_IPV6, &g.agent[1]) ||
 	    !addr_parse(GATEWAY_IPV4, &g.gateway[0]) ||
 	    !addr_parse(GATEWAY_IPV6, &g.gateway[1]))
 		return err_errno(e, EINVAL, "link addresses");
-	rc = nft_tx_begin(&g.tx, RULESET_ROOM);
+	rc = nft_tx_begin(&g.tx, room);
 	if (rc < 0)
 		return err_errno(e, -rc, "nftables transaction");
 	nft_table(&g.tx);

@@ -77,7 +77,9 @@ static struct gate_test *ready(void **state)
 static struct ruleset_element element(const char *text, uint16_t port,
 				      uint64_t timeout_ms)
 {
-	return (struct ruleset_element) { ns_addr(text), port, timeout_ms };
+	return (struct ruleset_element) { .addr = ns_addr(text),
+					  .port = port,
+					  .timeout_ms = timeout_ms };
 }
 
 static const char *list_set(struct gate_test *t, const char *set)
