@@ -90,9 +90,10 @@ int pattern_check_udp(const char *what, const char *text, uint16_t port,
 			       what, quote(text, &q));
 	if (port == QUIC_PORT)
 		return err_set(e, EINVAL,
-			       "%s '%s': QUIC, UDP on port 443, is not passed "
-			       "on, since the names in it cannot be checked; "
-			       "clients fall back to TCP: leave '/udp' out",
+			       "%s '%s': QUIC, UDP to port 443, is not let "
+			       "out, since egress-run does not read the names "
+			       "in it yet; programs use TCP there: leave "
+			       "'/udp' out",
 			       what, quote(text, &q));
 	return 0;
 }
