@@ -68,7 +68,7 @@
 
 #define RULESET_ROOM   65536
 #define UDP_PORT_ROOM  2048 /* the rules of one port */
-#define DENIED_SNAPLEN 96 /* IPv6 header, some extension headers, ports */
+#define DENIED_SNAPLEN 96   /* IPv6 header, some extension headers, ports */
 
 static const char *const counter_name[RULESET_COUNTER__COUNT] = {
 	[RULESET_COUNTER_DENIED] = "denied",

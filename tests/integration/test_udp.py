@@ -165,6 +165,46 @@ def test_burst_before_the_flow_is_there(egress):
                 b"%d" % i for i in range(16)]
 
 
+def test_real_clients_and_servers(egress, who):
+    """dig to a dnsmasq on a port of its own, at two addresses and families: it
+    takes only answers from where it asked."""
+    server = ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null",
+              "--no-resolv", "--no-hosts", "--port=5300", "--user=root",
+              "--address=/#/203.0.113.77", "--pid-file="]
+    places = [LITERAL[4], "198.51.100.41", "2001:db8::53"]
+    words = [f"[{x}]:5300/udp" if ":" in x else f"{x}:5300/udp" for x in places]
+    script = "; ".join(f"dig +short +tries=2 +notcp -p 5300 @{x} any.test A"
+                       for x in places)
+    with lab.started([lab.IN_INTERNET, *server]):
+        lab.wait_until(lambda: lab.host(
+            ["dig", "+short", "+tries=1", "+time=1", "-p", "5300",
+             f"@{places[0]}", "up.test", "A"]).out, what="dnsmasq answers")
+        got = egress([*allow_address(*words), "sh", "-c", script], user=who)
+    assert got.out == "203.0.113.77\n" * 3, got.err
+
+
+def test_flood(egress):
+    """As fast as a program can: what is dropped is dropped, and afterwards all
+    is as before."""
+    script = ("import socket; s = socket.socket(2, 2); "
+              f"[s.sendto(bytes(1400), ('{LITERAL[4]}', {PORT})) "
+              "for _ in range(100000)]")
+    with Server() as server, cage(options=LITERALS) as box:
+        with lab.started(["nsenter", f"--net=/proc/{box.command}/ns/net",
+                          "/usr/bin/python3", "-c", script]) as process:
+            assert process.wait(20) == 0
+        with contextlib.suppress(BlockingIOError):
+            server.sock.setblocking(False)
+            while True:
+                server.take()
+        server.sock.settimeout(5)
+        with near(box) as sock:
+            sock.sendto(b"after", (LITERAL[4], PORT))
+            while server.take()[0] != b"after":
+                pass
+        assert "process ended" not in box.finish()
+
+
 # ---- what is not let out ----------------------------------------------------
 
 def refused_at_once(box, to, v=4):
