@@ -111,6 +111,20 @@ static int send_gateway(int channel, const int *fds, uint16_t port)
 	return ipc_send(channel, &m, sizeof(m), fds, n, true);
 }
 
+static int send_icmp(int channel, struct err *e)
+{
+	struct cage_msg m;
+	int fds[2];
+	int rc = sockets_open_icmp(&fds[0], &fds[1], e);
+
+	if (rc < 0)
+		return rc;
+	memset(&m, 0, sizeof(m));
+	m.type = CAGE_MSG_ICMP;
+	rc = ipc_send(channel, &m, sizeof(m), fds, fds[1] < 0 ? 1 : 2, true);
+	return rc < 0 ? err_errno(e, -rc, "hand over ICMP sockets") : 0;
+}
+
 /* As many as a message carries. */
 static int send_udp(int channel, const struct allowlist *al, struct err *e)
 {
@@ -135,7 +149,7 @@ static int send_udp(int channel, const struct allowlist *al, struct err *e)
 		while (n > 0)
 			fd_close(&fds[--n]);
 	}
-	return 0;
+	return total > 0 ? send_icmp(channel, e) : 0;
 }
 
 /* The gateway stage: in U and G.  MUST NOT outlive the set-up. */
@@ -215,6 +229,9 @@ static int expect(int channel, enum cage_msg_type type, struct cage_msg *m,
 
 static int receive_udp(int channel, size_t total, struct cage *c, struct err *e)
 {
+	struct cage_msg last;
+	size_t n_icmp = 2;
+
 	while (c->n_udp < total) {
 		struct cage_msg m;
 		size_t n = total - c->n_udp;
@@ -228,7 +245,9 @@ static int receive_udp(int channel, size_t total, struct cage *c, struct err *e)
 				       "the gateway set-up sent no sockets");
 		c->n_udp += n;
 	}
-	return 0;
+	return total > 0 ? expect(channel, CAGE_MSG_ICMP, &last, c->icmp,
+				  &n_icmp, e)
+			 : 0;
 }
 
 static int receive_gateway(int channel, const struct allowlist *al,
@@ -385,4 +404,6 @@ void cage_destroy(struct cage *c)
 		fd_close(&c->gateway[i]);
 	while (c->n_udp > 0)
 		fd_close(&c->udp[--c->n_udp]);
+	for (int i = 0; i < 2; i++)
+		fd_close(&c->icmp[i]);
 }

@@ -22,8 +22,8 @@
  *   then: there is no dup2() or dup3(), close() takes the higher ones alone,
  * and those below calls_fds_fixed() are all in use, so that neither accept4()
  * nor a message nor F_DUPFD ever yields one of them.
- * - The relay's UDP sockets of the gateway's netns are among them: their peers
- *   are the command, and that netns has no way out.
+ * - The relay's UDP and ICMP sockets of the gateway's netns are among them:
+ *   that netns leads to the command alone.
  * - Descriptors that a message carries to the monitor are closed there, and end
  *   the helper.
  *

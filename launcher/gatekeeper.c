@@ -204,6 +204,7 @@ static int run_relay(void *arg, const int *fds)
 	const struct gatekeeper *g = arg;
 	const uint16_t *udp_ports;
 	size_t n_udp = allowlist_udp_ports(g->cfg.allow, &udp_ports);
+	const int *udp_fds = fds + HELPER_FD__COUNT + RELAY_LISTENERS;
 	const struct relay_config cfg = {
 		.channel = fds[HELPER_FD_CHANNEL],
 		.listeners = { fds[HELPER_FD__COUNT], fds[HELPER_FD__COUNT + 1],
@@ -215,7 +216,9 @@ static int run_relay(void *arg, const int *fds)
 		.silent_timeout_ms = SILENT_TIMEOUT_MS,
 		.allow = g->cfg.allow,
 		.verify = g->cfg.verify,
-		.udp = { .fds = fds + HELPER_FD__COUNT + RELAY_LISTENERS,
+		.udp = { .icmp = { n_udp ? udp_fds[0] : -1,
+				   n_udp ? udp_fds[1] : -1 },
+			 .fds = udp_fds + 2,
 			 .ports = udp_ports,
 			 .n = n_udp,
 			 .asked_ms = UDP_ASKED_MS,
@@ -394,6 +397,8 @@ static int init_helpers(struct gatekeeper *g, struct err *e)
 		.desk = LOOP_SOURCE_NONE,
 		.exit = LOOP_SOURCE_NONE,
 	};
+	for (size_t i = 0; c->n_udp > 0 && i < 2; i++)
+		g->relay.helper.fds[g->relay.helper.n_fds++] = c->icmp[i];
 	for (size_t i = 0; i < c->n_udp; i++)
 		g->relay.helper.fds[g->relay.helper.n_fds++] = c->udp[i];
 	return dnsdesk_init(&g->dns, g->cfg.loop, e);

@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/icmp6.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <linux/icmp.h>
+
+#include "common/addr.h"
 #include "common/fd.h"
 #include "netns/plan.h"
 
@@ -147,4 +151,48 @@ int sockets_open_udp(uint16_t port, int *ret_fd, struct err *e)
 
 	return rc < 0 ? err_errno(e, -rc, "open UDP port %u", (unsigned)port)
 		      : 0;
+}
+
+/* Returns 0 or -errno. */
+static int open_icmp(const char *agent, int protocol, int level, int option,
+		     const void *filter, socklen_t size, int *ret_fd)
+{
+	cleanup_fd int fd = -1;
+	struct sockaddr_storage ss;
+	struct addr a;
+	socklen_t len;
+
+	if (!addr_parse(agent, &a))
+		return -EINVAL;
+	len = addr_to_sockaddr(&a, 0, &ss);
+	fd = socket(a.family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		    protocol);
+	if (fd < 0 || setsockopt(fd, level, option, filter, size) < 0 ||
+	    connect(fd, (struct sockaddr *)&ss, len) < 0)
+		return -errno;
+	*ret_fd = fd_steal(&fd);
+	return 0;
+}
+
+int sockets_open_icmp(int *ret_fd4, int *ret_fd6, struct err *e)
+{
+	const struct icmp_filter none4 = { .data = ~0U };
+	struct icmp6_filter none6;
+	cleanup_fd int fd4 = -1;
+	int rc = open_icmp(AGENT_IPV4, IPPROTO_ICMP, SOL_RAW, ICMP_FILTER,
+			   &none4, sizeof(none4), &fd4);
+
+	ICMP6_FILTER_SETBLOCKALL(&none6);
+	*ret_fd6 = -1;
+	if (rc == 0) {
+		rc = open_icmp(AGENT_IPV6, IPPROTO_ICMPV6, IPPROTO_ICMPV6,
+			       ICMP6_FILTER, &none6, sizeof(none6), ret_fd6);
+		if (rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL ||
+		    rc == -ENETUNREACH)
+			rc = 0; /* a kernel without IPv6 */
+	}
+	if (rc < 0)
+		return err_errno(e, -rc, "open a socket for ICMP");
+	*ret_fd4 = fd_steal(&fd4);
+	return 0;
 }

@@ -24,4 +24,8 @@ int sockets_listen_relay(const char *device, int *ret_fd4, int *ret_fd6,
  * IPV6_PKTINFO) and may answer from there. */
 int sockets_open_udp(uint16_t port, int *ret_fd, struct err *e);
 
+/* For ICMP errors to the agent, IPv4 and IPv6: connected with it, and deaf. The
+ * link must be there.  *ret_fd6 is -1 without IPv6. */
+int sockets_open_icmp(int *ret_fd4, int *ret_fd6, struct err *e);
+
 #endif

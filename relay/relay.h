@@ -112,6 +112,7 @@ struct relay_msg_ready {
 
 /* For UDP besides DNS. */
 struct relay_udp {
+	int icmp[2];	       /* sockets_open_icmp(); -1: none */
 	const int *fds;	       /* sockets_open_udp(); borrowed */
 	const uint16_t *ports; /* theirs */
 	size_t n;

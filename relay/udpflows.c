@@ -14,6 +14,7 @@
 #include "common/ipc.h"
 #include "relay/datagrams.h"
 #include "relay/relay.h"
+#include "relay/unreachable.h"
 
 /* Flows that the monitor has been asked for: more than that are a flood. */
 #define ASKED_MAX 256
@@ -210,12 +211,26 @@ static bool means_end(int error)
 	       error == ENETUNREACH || error == EPROTO || error == ENOPROTOOPT;
 }
 
+/* No answer will come: what the kernel said of the far end, the command is
+ * told. */
+static void tell(const struct udp_flow *f, int error)
+{
+	const int *icmp = f->owner->cfg.relay->udp.icmp;
+	struct addr client;
+	uint16_t port;
+
+	if (addr_from_sockaddr(&f->client.ss, &client, &port))
+		unreachable_send(icmp[f->key.dst.family == AF_INET6], error,
+				 &client, port, &f->key.dst, f->key.dst_port);
+}
+
 static void send_far(struct udp_flow *f, const void *data, size_t len)
 {
 	if (send(f->far, data, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
 		f->bytes_up += len;
 		move(f, f->state);
 	} else if (means_end(errno)) {
+		tell(f, errno);
 		end_flow(f, RELAY_END_RESET);
 	}
 }
@@ -233,6 +248,7 @@ static void on_far(void *arg, uint32_t events)
 					 &f->client, &f->key.dst);
 		move(f, ANSWERED);
 	} else if (means_end(-n)) {
+		tell(f, -n);
 		end_flow(f, RELAY_END_RESET);
 		u->cfg.changed(u->cfg.arg);
 	}
@@ -405,6 +421,7 @@ void udpflows_answered(struct udpflows *u, const struct relay_msg_udp *m,
 		open_flow(f, m->id, fd);
 		fd = -1;
 	} else if (f && f->state == ASKED) {
+		tell(f, EACCES);
 		discard(f);
 	} else if (u && fd >= 0) {
 		report_unclaimed(u, m->id);

@@ -275,6 +275,18 @@ def test_denied(egress):
         assert box.connect(GOOD[4], 80) is None
 
 
+def test_other_port_of_a_network(egress):
+    """Two networks with a port each: the gate lets by, the monitor denies, and
+    the command is told."""
+    words = allow_address(f"198.51.100.0/24:{PORT}/udp",
+                          f"203.0.113.0/24:{OTHER}/udp")
+    with Server() as server, cage(options=words) as box:
+        assert refused_at_once(box, ("203.0.113.10", PORT))
+        assert refused_at_once(box, ("198.51.100.40", OTHER))
+        assert server.is_silent(box, (LITERAL[4], PORT))
+        assert "203.0.113.10:4000 udp (1 packet)" in box.finish()
+
+
 def test_spoofed_source(egress):
     """From an address that is not the agent's: counted and dropped."""
     with Server() as server, cage(options=LITERALS) as box:
@@ -328,6 +340,18 @@ def test_far_end_closed(egress, share):
                 sock.send(b"2")
             sock.send(b"2")
             assert server.take()[0] == b"2"
+
+
+@pytest.mark.parametrize("v", [4, 6])
+def test_far_end_refuses(egress, who, v):
+    """The program that waits for an answer learns of it, as outside."""
+    for box in None, True:
+        with (cage(user=who, options=LITERALS) if box else
+              contextlib.nullcontext()) as where, near(where, v) as sock:
+            sock.connect((LITERAL[v], PORT))
+            sock.send(b"1")
+            with pytest.raises(ConnectionRefusedError):
+                sock.recv(9)
 
 
 def test_relay_dies(egress):

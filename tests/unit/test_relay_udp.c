@@ -40,6 +40,7 @@ static void start(struct udp_lab *l, const struct relay_udp *times)
 				  .finish_timeout_ms = LAB_DEADLINE_MS,
 				  .verify = VERIFY_OFF,
 				  .udp = *times };
+
 	uint16_t far_port;
 	int inside = bound(&l->port);
 	int pair[2];
@@ -47,6 +48,8 @@ static void start(struct udp_lab *l, const struct relay_udp *times)
 	assert_int_equal(
 		setsockopt(inside, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)), 0);
 	assert_true(addr_parse("127.0.0.1", &l->dst));
+	c.udp.icmp[0] = -1;
+	c.udp.icmp[1] = -1;
 	c.udp.fds = &inside;
 	c.udp.ports = &l->port;
 	c.udp.n = 1;
