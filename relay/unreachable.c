@@ -51,14 +51,16 @@ static uint16_t checksum(const void *data, size_t len)
 static void send4(int fd, uint8_t code, const struct addr *src,
 		  const struct addr *dst, const struct udphdr *udp)
 {
-	struct quoted4 q = { .icmp = { .type = ICMP_DEST_UNREACH,
-				       .code = code },
-			     .ip = { .version = 4,
-				     .ihl = 5,
-				     .ttl = 64,
-				     .protocol = IPPROTO_UDP },
-			     .udp = *udp };
+	struct quoted4 q;
 
+	memset(&q, 0, sizeof(q));
+	q.icmp.type = ICMP_DEST_UNREACH;
+	q.icmp.code = code;
+	q.ip.version = 4;
+	q.ip.ihl = sizeof(q.ip) / 4;
+	q.ip.ttl = 64;
+	q.ip.protocol = IPPROTO_UDP;
+	q.udp = *udp;
 	q.ip.tot_len = htons(sizeof(q.ip) + sizeof(q.udp));
 	memcpy(&q.ip.saddr, src->bytes, 4);
 	memcpy(&q.ip.daddr, dst->bytes, 4);
