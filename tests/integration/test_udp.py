@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import struct
+import time
 
 import pytest
 
@@ -368,6 +369,30 @@ def test_relay_dies(egress):
         assert data == b"2" and how[1] != first
         server.answer(how, b"3")
         assert sock.recv(9) == b"3"
+
+
+def test_in_use_an_address_stays(egress):
+    """A flow holds its admission as a connection does; without one it ends by
+    TTL and grace time."""
+    name, life = "ttl-1.hostile.test", 1 + 1 + 3  # TTL, grace, the kernel's
+    with Server() as server, cage(f"*.hostile.test:{PORT}/udp",
+                                  options=["--grace", "1"]) as box:
+        def passes(sock):
+            sock.sendto(b"x", (GOOD[4], PORT))
+            return server.echo()[0] == b"x" and sock.recv(9) == b"x"
+
+        def wait(seconds):
+            end = time.monotonic() + seconds
+            lab.wait_until(lambda: time.monotonic() >= end, 20)
+
+        assert box.ask(name).addresses == [GOOD[4]]
+        with near(box) as sock, near(box) as another:
+            assert passes(sock)
+            wait(life)
+            assert passes(sock) and passes(another)
+            os.kill(box.helper("egress-relay"), signal.SIGKILL)
+            wait(life)
+            assert refused_at_once(box, (GOOD[4], PORT))
 
 
 def test_sent_and_ended(egress, host):
