@@ -35,6 +35,7 @@ struct grant {
 struct admission_key {
 	struct addr addr;
 	uint16_t port;
+	bool udp;
 };
 
 struct admission {
@@ -63,12 +64,13 @@ struct admissions {
 static uint64_t key_hash(const struct admissions *a,
 			 const struct admission_key *k)
 {
-	uint8_t flat[sizeof(k->addr.bytes) + 3];
+	uint8_t flat[sizeof(k->addr.bytes) + 4];
 
 	memcpy(flat, k->addr.bytes, sizeof(k->addr.bytes));
 	flat[16] = k->addr.family;
 	flat[17] = (uint8_t)(k->port >> 8);
 	flat[18] = (uint8_t)k->port;
+	flat[19] = k->udp;
 	return htab_hash(&a->table, flat, sizeof(flat));
 }
 
@@ -77,7 +79,8 @@ static bool key_equal(const struct htab_node *n, const void *key)
 	const struct admission *m = htab_entry(n, const struct admission, node);
 	const struct admission_key *k = key;
 
-	return m->key.port == k->port && addr_equal(&m->key.addr, &k->addr);
+	return m->key.port == k->port && m->key.udp == k->udp &&
+	       addr_equal(&m->key.addr, &k->addr);
 }
 
 static struct admission *lookup(struct admissions *a,
@@ -240,6 +243,24 @@ static bool add_grant(struct admission *m, struct name *name, uint64_t until_ms)
 	return true;
 }
 
+static int stage_key(struct admissions *a, struct name *name,
+		     const struct admission_key *k, uint64_t until_ms)
+{
+	struct admission *m = lookup(a, k);
+
+	if (!m)
+		m = create(a, k);
+	if (!m)
+		return -ENOSPC;
+	if (!add_grant(m, name, until_ms)) {
+		if (m->timer.slot == 0 && m->wanted_ms == 0)
+			drop(m); /* made just now */
+		return -ENOMEM;
+	}
+	stage(m, until_ms);
+	return 0;
+}
+
 static int stage_address(struct admissions *a, struct name *name,
 			 const struct addr *addr,
 			 const struct allow_ports *ports, uint64_t until_ms)
@@ -248,22 +269,21 @@ static int stage_address(struct admissions *a, struct name *name,
 	const uint16_t *list = ports->any ? &every_port : ports->port;
 	size_t n = ports->any ? 1 : ports->n;
 	/* Before anything is open. */
-	int rc = portshut_add(a->shut, addr, ports->denied, ports->n_denied);
+	int rc = portshut_add(a->shut, addr, false, ports->denied,
+			      ports->n_denied);
 
+	if (rc == 0)
+		rc = portshut_add(a->shut, addr, true, ports->denied_udp,
+				  ports->n_denied_udp);
 	for (size_t i = 0; rc == 0 && i < n; i++) {
-		const struct admission_key k = { *addr, list[i] };
-		struct admission *m = lookup(a, &k);
+		const struct admission_key k = { *addr, list[i], false };
 
-		if (!m)
-			m = create(a, &k);
-		if (!m)
-			return -ENOSPC;
-		if (!add_grant(m, name, until_ms)) {
-			if (m->timer.slot == 0 && m->wanted_ms == 0)
-				drop(m); /* made just now */
-			return -ENOMEM;
-		}
-		stage(m, until_ms);
+		rc = stage_key(a, name, &k, until_ms);
+	}
+	for (size_t i = 0; rc == 0 && i < ports->n_udp; i++) {
+		const struct admission_key k = { *addr, ports->udp[i], true };
+
+		rc = stage_key(a, name, &k, until_ms);
 	}
 	return rc;
 }
@@ -310,8 +330,9 @@ int admissions_stage(struct admissions *a, const struct dns_msg_admit *request,
 		const struct addr *addr = &request->addr[i];
 		enum route_kind kind;
 
-		/* A stand-in leads nowhere but to the proxy. */
+		/* A stand-in leads nowhere but to the proxy, by TCP. */
 		if (proxied && proxy_is_stand_in(addr)) {
+			ports.n_udp = 0;
 			rc = stage_address(a, name, addr, &ports, until_ms);
 			if (rc == 0)
 				reply->granted |= 1ULL << i;
@@ -358,6 +379,7 @@ static int commit_elements(struct admissions *a)
 		elements[n++] = (struct ruleset_element) {
 			.addr = m->key.addr,
 			.port = m->key.port,
+			.udp = m->key.udp,
 			.timeout_ms = m->wanted_ms - now + KERNEL_SLACK_MS,
 		};
 		if (n == COMMIT_CHUNK || !m->next_staged) {
@@ -413,8 +435,15 @@ static bool in_force(const struct admission *m, uint64_t now)
 bool admissions_denies(const struct admissions *a, const struct addr *dst,
 		       uint16_t port)
 {
-	return portshut_has(a->shut, dst, port) ||
+	return portshut_has(a->shut, dst, false, port) ||
 	       allowlist_denies_address(a->cfg.allowlist, dst, port);
+}
+
+bool admissions_denies_udp(const struct admissions *a, const struct addr *dst,
+			   uint16_t port)
+{
+	return portshut_has(a->shut, dst, true, port) ||
+	       allowlist_denies_address_udp(a->cfg.allowlist, dst, port);
 }
 
 struct admission *admissions_find(struct admissions *a, const struct addr *dst,
@@ -426,13 +455,25 @@ struct admission *admissions_find(struct admissions *a, const struct addr *dst,
 	if (admissions_denies(a, dst, port))
 		return NULL;
 	for (size_t i = 0; i < 2; i++) {
-		const struct admission_key k = { *dst, candidates[i] };
+		const struct admission_key k = { *dst, candidates[i], false };
 		struct admission *m = lookup(a, &k);
 
 		if (m && in_force(m, now))
 			return m;
 	}
 	return NULL;
+}
+
+struct admission *admissions_find_udp(struct admissions *a,
+				      const struct addr *dst, uint16_t port)
+{
+	const struct admission_key k = { *dst, port, true };
+	struct admission *m = lookup(a, &k);
+
+	return m && in_force(m, loop_now_ms(a->cfg.loop)) &&
+			       !admissions_denies_udp(a, dst, port)
+		       ? m
+		       : NULL;
 }
 
 void admission_hold(struct admission *m)
@@ -504,8 +545,8 @@ size_t admissions_alternatives(struct admissions *a, const struct admission *m,
 {
 	uint64_t now = loop_now_ms(a->cfg.loop);
 	/* Names may have opened this port, or every port. */
-	const struct admission_key narrow = { *dst, port };
-	const struct admission_key wide = { *dst, 0 };
+	const struct admission_key narrow = { *dst, port, false };
+	const struct admission_key wide = { *dst, 0, false };
 	const struct admission *on_port = lookup(a, &narrow);
 	const struct admission *on_all = lookup(a, &wide);
 	const struct grant *g = latest(m);

@@ -58,6 +58,11 @@ bool admissions_denies(const struct admissions *a, const struct addr *dst,
 /* The admission that opens dst:port, or NULL; NULL also if it is denied. */
 struct admission *admissions_find(struct admissions *a, const struct addr *dst,
 				  uint16_t port);
+/* The same for UDP, whose admissions are apart and always for one port. */
+bool admissions_denies_udp(const struct admissions *a, const struct addr *dst,
+			   uint16_t port);
+struct admission *admissions_find_udp(struct admissions *a,
+				      const struct addr *dst, uint16_t port);
 /* A connection uses it: it stays until the last release plus grace. */
 void admission_hold(struct admission *m);
 void admission_release(struct admissions *a, struct admission *m);

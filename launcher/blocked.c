@@ -190,8 +190,16 @@ void blocked_address(struct blocked *b, const char *protocol,
 			       "allow the name it belongs to, or "
 			       "--allow-address %s",
 			       text);
+	else if (strcmp(protocol, "udp") == 0 && port == 443)
+		(void)snprintf(remedy, sizeof(remedy),
+			       "QUIC; programs use TCP instead");
+	else if (strcmp(protocol, "udp") == 0)
+		(void)snprintf(remedy, sizeof(remedy),
+			       "allow NAME:%u/udp, or --allow-address %s/udp",
+			       port, text);
 	else
-		(void)snprintf(remedy, sizeof(remedy), "only TCP is let out");
+		(void)snprintf(remedy, sizeof(remedy),
+			       "only TCP and UDP are let out");
 	add(b, what, "packet", remedy, 1);
 }
 

@@ -18,6 +18,7 @@
 #include "common/fd.h"
 #include "common/ipc.h"
 #include "launcher/init.h"
+#include "launcher/networks.h"
 #include "launcher/userns.h"
 #include "netns/link.h"
 #include "netns/nft.h"
@@ -62,9 +63,15 @@ void cage_report_error(int fd, const struct err *e)
 /* The sockets and rules of G.  SHOULD leave nothing behind but the
  * descriptors; MUST install the rules before the link is announced, so that
  * the cage has no moment with an open gate. */
-static int setup_gateway(pid_t init_pid, int fds[static GATEWAY_FD__COUNT],
-			 uint16_t *ret_port, int *ret_watch, struct err *e)
+static int setup_gateway(const struct allowlist *al, pid_t init_pid,
+			 int fds[static GATEWAY_FD__COUNT], uint16_t *ret_port,
+			 int *ret_watch, struct err *e)
 {
+	uint16_t net_ports[ALLOW_UDP_ALL];
+	const uint16_t *ports;
+	const struct ruleset_udp udp = { net_ports,
+					 networks_udp_ports(al, net_ports) };
+	bool has_udp = allowlist_udp_ports(al, &ports) > 0;
 	bool ipv6 = false;
 	int rc = nft_open(&fds[GATEWAY_FD_NFT], e);
 
@@ -75,7 +82,8 @@ static int setup_gateway(pid_t init_pid, int fds[static GATEWAY_FD__COUNT],
 		rc = sockets_listen_relay(NULL, &fds[GATEWAY_FD_RELAY4],
 					  &fds[GATEWAY_FD_RELAY6], ret_port, e);
 	if (rc == 0)
-		rc = ruleset_install(fds[GATEWAY_FD_NFT], *ret_port, e);
+		rc = ruleset_install(fds[GATEWAY_FD_NFT], *ret_port,
+				     has_udp ? &udp : NULL, e);
 	if (rc == 0)
 		rc = queue_open_syn(&fds[GATEWAY_FD_SYN], e);
 	if (rc == 0)
@@ -85,6 +93,8 @@ static int setup_gateway(pid_t init_pid, int fds[static GATEWAY_FD__COUNT],
 		rc = link_watch_open(ret_watch, e);
 	if (rc == 0)
 		rc = link_setup_gateway(init_pid, &ipv6, e);
+	if (rc == 0 && has_udp)
+		rc = link_own_everything(e);
 	return rc;
 }
 
@@ -99,6 +109,47 @@ static int send_gateway(int channel, const int *fds, uint16_t port)
 	if (fds[GATEWAY_FD_RELAY6] < 0)
 		n--;
 	return ipc_send(channel, &m, sizeof(m), fds, n, true);
+}
+
+static int send_icmp(int channel, struct err *e)
+{
+	struct cage_msg m;
+	int fds[2];
+	int rc = sockets_open_icmp(&fds[0], &fds[1], e);
+
+	if (rc < 0)
+		return rc;
+	memset(&m, 0, sizeof(m));
+	m.type = CAGE_MSG_ICMP;
+	rc = ipc_send(channel, &m, sizeof(m), fds, fds[1] < 0 ? 1 : 2, true);
+	return rc < 0 ? err_errno(e, -rc, "hand over ICMP sockets") : 0;
+}
+
+/* As many as a message carries. */
+static int send_udp(int channel, const struct allowlist *al, struct err *e)
+{
+	const uint16_t *ports;
+	size_t total = allowlist_udp_ports(al, &ports);
+
+	for (size_t i = 0; i < total; i += IPC_FDS_MAX) {
+		int fds[IPC_FDS_MAX];
+		struct cage_msg m;
+		size_t n = 0;
+		int rc = 0;
+
+		memset(&m, 0, sizeof(m));
+		m.type = CAGE_MSG_UDP;
+		for (; rc == 0 && n < IPC_FDS_MAX && i + n < total; n++)
+			rc = sockets_open_udp(ports[i + n], &fds[n], e);
+		if (rc < 0)
+			return rc;
+		rc = ipc_send(channel, &m, sizeof(m), fds, n, true);
+		if (rc < 0)
+			return err_errno(e, -rc, "hand over UDP sockets");
+		while (n > 0)
+			fd_close(&fds[--n]);
+	}
+	return total > 0 ? send_icmp(channel, e) : 0;
 }
 
 /* The gateway stage: in U and G.  MUST NOT outlive the set-up. */
@@ -134,12 +185,15 @@ __attribute__((noreturn)) static void gateway_main(const struct cage_plan *plan,
 	if (cage_send(fds->gateway_channel, CAGE_MSG_STARTED, init_pid, false) <
 	    0)
 		_exit(1);
-	rc = setup_gateway(init_pid, sockets, &port, &watch, &e);
+	rc = setup_gateway(plan->allow, init_pid, sockets, &port, &watch, &e);
 	if (rc < 0)
 		goto fail;
 	if (write(fds->link_write, "", 1) != 1 ||
 	    send_gateway(fds->gateway_channel, sockets, port) < 0)
 		_exit(1);
+	rc = send_udp(fds->gateway_channel, plan->allow, &e);
+	if (rc < 0)
+		goto fail;
 	/* The monitor goes on; cage_go() takes the exit status. */
 	_exit(link_watch_wait(watch, LINK_WAIT_MS) < 0 ? 1 : 0);
 fail:
@@ -173,8 +227,33 @@ static int expect(int channel, enum cage_msg_type type, struct cage_msg *m,
 	return 0;
 }
 
-static int receive_gateway(int channel, struct cage *c, struct err *e)
+static int receive_udp(int channel, size_t total, struct cage *c, struct err *e)
 {
+	struct cage_msg last;
+	size_t n_icmp = 2;
+
+	while (c->n_udp < total) {
+		struct cage_msg m;
+		size_t n = total - c->n_udp;
+		int rc = expect(channel, CAGE_MSG_UDP, &m, c->udp + c->n_udp,
+				&n, e);
+
+		if (rc < 0)
+			return rc;
+		if (n == 0)
+			return err_set(e, EPROTO,
+				       "the gateway set-up sent no sockets");
+		c->n_udp += n;
+	}
+	return total > 0 ? expect(channel, CAGE_MSG_ICMP, &last, c->icmp,
+				  &n_icmp, e)
+			 : 0;
+}
+
+static int receive_gateway(int channel, const struct allowlist *al,
+			   struct cage *c, struct err *e)
+{
+	const uint16_t *ports;
 	struct cage_msg m = { 0 };
 	size_t n = 0;
 	int rc = expect(channel, CAGE_MSG_STARTED, &m, NULL, &n, e);
@@ -190,7 +269,9 @@ static int receive_gateway(int channel, struct cage *c, struct err *e)
 	if (rc == 0 && n < GATEWAY_FD__COUNT - 1)
 		return err_set(e, EPROTO, "the gateway set-up sent %zu sockets",
 			       n);
-	return rc;
+	return rc < 0 ? rc
+		      : receive_udp(channel, allowlist_udp_ports(al, &ports), c,
+				    e);
 }
 
 static int receive_ready(struct cage *c, struct err *e)
@@ -218,10 +299,11 @@ void cage_prefer_init_error(const struct cage *c, struct err *e)
 }
 
 /* Waits for both children. */
-static int collect(int gateway_channel, struct cage *c, struct err *e)
+static int collect(int gateway_channel, const struct allowlist *al,
+		   struct cage *c, struct err *e)
 {
 	int on = 1;
-	int rc = receive_gateway(gateway_channel, c, e);
+	int rc = receive_gateway(gateway_channel, al, c, e);
 
 	if (rc < 0)
 		cage_prefer_init_error(c, e);
@@ -278,7 +360,7 @@ int cage_build(const struct cage_plan *plan, struct cage *ret, struct err *e)
 	if (stage < 0)
 		rc = userns_explain(-stage, e);
 	else
-		rc = collect(gateway_pair[0], ret, e);
+		rc = collect(gateway_pair[0], plan->allow, ret, e);
 	/* The stage sees the limits of its own namespace, not ours. */
 	if (rc == -ENOSPC && stage > 0)
 		rc = userns_explain(ENOSPC, e);
@@ -319,4 +401,8 @@ void cage_destroy(struct cage *c)
 		fd_close(&c->ready[i]);
 	for (int i = 0; i < GATEWAY_FD__COUNT; i++)
 		fd_close(&c->gateway[i]);
+	while (c->n_udp > 0)
+		fd_close(&c->udp[--c->n_udp]);
+	for (int i = 0; i < 2; i++)
+		fd_close(&c->icmp[i]);
 }

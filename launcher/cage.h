@@ -25,6 +25,7 @@
 #include "launcher/files.h"
 #include "launcher/environment.h"
 #include "launcher/identity.h"
+#include "profiles/allowlist.h"
 #include "profiles/ports.h"
 
 /* The namespaces of the command. */
@@ -36,6 +37,8 @@ enum cage_msg_type {
 	/* gateway stage or init -> monitor */
 	CAGE_MSG_ERROR = 1, /* text: why the start failed; value: errno */
 	CAGE_MSG_GATEWAY,   /* with enum gateway_fd descriptors; value: port */
+	CAGE_MSG_UDP,	    /* as GATEWAY's: more of them, for UDP */
+	CAGE_MSG_ICMP,	    /* behind the last of these, with one or two */
 	CAGE_MSG_READY,	    /* with enum ready_fd descriptors */
 	CAGE_MSG_STARTED,   /* from the command's process: its pid by creds */
 	CAGE_MSG_EXEC_FAILED, /* value: errno */
@@ -84,6 +87,7 @@ struct cage_plan {
 	const struct identity *identity;
 	const struct files *files;
 	const struct ports *open; /* of the host's loopback */
+	const struct allowlist *allow;
 	char **command;
 	/* The command's.  Init and the gateway stage wipe the credentials in
 	 * their copies; the caller does in its own after cage_build(). */
@@ -99,17 +103,21 @@ struct cage {
 	int init_channel; /* SEQPACKET of struct cage_msg, SO_PASSCRED */
 	int gateway[GATEWAY_FD__COUNT]; /* -1: absent */
 	int ready[READY_FD__COUNT];	/* -1: absent */
+	/* In G, one for each of allowlist_udp_ports(), in that order. */
+	size_t n_udp;
+	int udp[ALLOW_UDP_ALL];
+	int icmp[2]; /* beside them, IPv4 and IPv6; -1: absent */
 };
 
 #define READY_NONE_INIT                        \
 	{                                      \
 		-1, -1, -1, -1, -1, -1, -1, -1 \
 	}
-#define CAGE_NONE_INIT                                     \
-	{                                                  \
-		.init_pidfd = -1, .init_channel = -1,      \
-		.gateway = { -1, -1, -1, -1, -1, -1, -1 }, \
-		.ready = READY_NONE_INIT,                  \
+#define CAGE_NONE_INIT                                        \
+	{                                                     \
+		.init_pidfd = -1, .init_channel = -1,         \
+		.gateway = { -1, -1, -1, -1, -1, -1, -1 },    \
+		.ready = READY_NONE_INIT, .icmp = { -1, -1 }, \
 	}
 
 /* Builds everything; init waits for cage_go().  On failure nothing is left. */

@@ -34,6 +34,10 @@ enum calls_helper { CALLS_DNSFILTER, CALLS_RELAY };
 /* A helper's descriptors below this number are all open, and it can neither
  * close nor replace them: so a rule may name one by its number. */
 #define CALLS_FDS_FIXED 16
+/* The same for a helper that has more of them. */
+#define CALLS_FDS_FIXED_MANY 128
+/* Which of the two for n descriptors from first_fd. */
+int calls_fds_fixed(int first_fd, size_t n_fds);
 
 /* A helper: nothing but what it uses; all else kills it.  Foreign ABIs too.
  * Messages with addresses or descriptors can be sent by way of the n_fds

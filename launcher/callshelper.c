@@ -20,8 +20,10 @@
  * - For that the listeners and channels have the lowest numbers, put there
  *   before this filter is loaded.  What number a socket has cannot be changed
  *   then: there is no dup2() or dup3(), close() takes the higher ones alone,
- * and those below CALLS_FDS_FIXED are all in use, so that neither accept4() nor
- * a message nor F_DUPFD ever yields one of them.
+ * and those below calls_fds_fixed() are all in use, so that neither accept4()
+ * nor a message nor F_DUPFD ever yields one of them.
+ * - The relay's UDP and ICMP sockets of the gateway's netns are among them:
+ *   that netns leads to the command alone.
  * - Descriptors that a message carries to the monitor are closed there, and end
  *   the helper.
  *
@@ -69,10 +71,11 @@ struct permitted {
 		.datum_b = (uint32_t)(value)                                   \
 	}
 
-/* Of a descriptor's number, and those that are 0 in a fixed one. */
-#define FD_BITS	   32
-#define FIXED_BITS 4
-_Static_assert(1 << FIXED_BITS == CALLS_FDS_FIXED, "a power of two");
+/* Of a descriptor's number. */
+#define FD_BITS 32
+_Static_assert((CALLS_FDS_FIXED & (CALLS_FDS_FIXED - 1)) == 0 &&
+		       (CALLS_FDS_FIXED_MANY & (CALLS_FDS_FIXED_MANY - 1)) == 0,
+	       "powers of two");
 
 static const int common_calls[] = {
 	SCMP_SYS(epoll_create1),
@@ -142,18 +145,19 @@ static const struct permitted dnsfilter_permitted[] = {
 
 static const int dnsfilter_to_fixed[] = { SCMP_SYS(sendmsg),
 					  SCMP_SYS(sendmmsg) };
-static const int relay_to_fixed[] = { SCMP_SYS(sendmsg) };
+static const int relay_to_fixed[] = { SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg) };
 
 /* What fails; all else that is not permitted kills. */
 static const int dnsfilter_failing[] = { SCMP_SYS(open), SCMP_SYS(openat) };
 
 static const int relay_calls[] = {
-	SCMP_SYS(splice),
-	SCMP_SYS(pipe2),
-	SCMP_SYS(shutdown),
+	SCMP_SYS(splice), SCMP_SYS(pipe2), SCMP_SYS(shutdown),
+	SCMP_SYS(recvmmsg), /* UDP */
 };
 
 static const struct permitted relay_permitted[] = {
+	/* Without an address. */
+	{ SCMP_SYS(sendto), 1, { IS(4, 0) } },
 	/* Whether there is a free one. */
 	{ SCMP_SYS(fcntl), 1, { LOW(1, F_DUPFD_CLOEXEC) } },
 	{ SCMP_SYS(fcntl), 1, { LOW(1, F_SETPIPE_SZ) } },
@@ -233,29 +237,56 @@ static int permit(scmp_filter_ctx ctx, const struct permitted *p, size_t n)
 	return rc;
 }
 
+int calls_fds_fixed(int first_fd, size_t n_fds)
+{
+	return (size_t)first_fd + n_fds <= CALLS_FDS_FIXED
+		       ? CALLS_FDS_FIXED
+		       : CALLS_FDS_FIXED_MANY;
+}
+
+/* In blocks of numbers that differ in their lowest bits alone: a rule each. */
+static int permit_range(scmp_filter_ctx ctx, int call, unsigned first,
+			unsigned end)
+{
+	int rc = 0;
+
+	while (rc == 0 && first < end) {
+		unsigned size = first & -first; /* first is not 0 */
+		struct scmp_arg_cmp fd;
+
+		while (size > end - first)
+			size /= 2;
+		fd = (struct scmp_arg_cmp) { .arg = 0,
+					     .op = SCMP_CMP_MASKED_EQ,
+					     .datum_a = 0xffffffffUL &
+							~(size - 1UL),
+					     .datum_b = first };
+		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, call, 1, &fd);
+		first += size;
+	}
+	return rc;
+}
+
 static int permit_to_fixed(scmp_filter_ctx ctx, const struct profile *p,
 			   int first_fd, size_t n_fds)
 {
-	size_t n = p->n_to_fixed * n_fds;
+	unsigned first = (unsigned)first_fd;
 	int rc = 0;
 
-	for (size_t i = 0; rc == 0 && i < n; i++) {
-		const struct scmp_arg_cmp fd =
-			LOW(0, first_fd + (int)(i % n_fds));
-
-		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
-					    p->to_fixed[i / n_fds], 1, &fd);
-	}
+	for (size_t i = 0; rc == 0 && i < p->n_to_fixed; i++)
+		rc = permit_range(ctx, p->to_fixed[i], first,
+				  first + (unsigned)n_fds);
 	return rc;
 }
 
 /* Of a number that is not fixed: one of its higher bits is set.  A comparison
  * by size would look at 64 bits, of which the kernel takes 32. */
-static int permit_close(scmp_filter_ctx ctx)
+static int permit_close(scmp_filter_ctx ctx, int fixed)
 {
 	int rc = 0;
 
-	for (int bit = FIXED_BITS; rc == 0 && bit < FD_BITS; bit++) {
+	for (int bit = __builtin_ctz((unsigned)fixed); rc == 0 && bit < FD_BITS;
+	     bit++) {
 		const struct scmp_arg_cmp has = { .arg = 0,
 						  .op = SCMP_CMP_MASKED_EQ,
 						  .datum_a = 1UL << bit,
@@ -297,7 +328,7 @@ static int add_rules(scmp_filter_ctx ctx, const struct profile *p, int first_fd,
 	if (rc == 0)
 		rc = permit_to_fixed(ctx, p, first_fd, n_fds);
 	if (rc == 0)
-		rc = permit_close(ctx);
+		rc = permit_close(ctx, calls_fds_fixed(first_fd, n_fds));
 	if (rc == 0)
 		rc = permit_abort(ctx);
 	return rc;

@@ -8,7 +8,7 @@
 #include "launcher/calls.h"
 
 /* Its descriptors are those n_fds from first_fd and nothing else below
- * CALLS_FDS_FIXED (calls.h).  Needs no_new_privs.  A kernel without Landlock
+ * calls_fds_fixed() (calls.h).  Needs no_new_privs.  A kernel without Landlock
  * leaves the filter of system calls, which lets nothing be opened either. */
 int confine_helper(enum calls_helper kind, int first_fd, size_t n_fds,
 		   struct err *e);

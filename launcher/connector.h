@@ -43,6 +43,7 @@ struct connection {
 	bool proxied;		     /* via is the proxy's */
 	bool local;		     /* to the host's loopback */
 	bool inbound;		     /* somebody of the host asked for it */
+	bool udp;		     /* a flow of datagrams */
 };
 
 struct connector_events {

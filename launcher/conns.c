@@ -21,6 +21,7 @@ struct conns {
 	struct htab table;
 	LIST_HEAD(entry_list, entry) all;
 	uint64_t last_id;
+	size_t n_udp;
 };
 
 int conns_new(struct conns **ret, struct err *e)
@@ -67,6 +68,7 @@ int conns_add(struct conns *cs, const struct connection *c, uint64_t now_ms,
 	n->conn = (struct conn) { .admission = c->admission,
 				  .dst = c->dst,
 				  .dst_port = c->dst_port,
+				  .udp = c->udp,
 				  .started_ms = now_ms };
 	if (name && !(n->conn.name = strdup(name))) {
 		free(n);
@@ -80,6 +82,7 @@ int conns_add(struct conns *cs, const struct connection *c, uint64_t now_ms,
 		return rc;
 	}
 	LIST_INSERT_HEAD(&cs->all, n, list);
+	cs->n_udp += c->udp;
 	*ret_id = n->id;
 	return 0;
 }
@@ -116,8 +119,14 @@ bool conns_take(struct conns *cs, uint64_t id, struct conn *ret)
 	*ret = found->conn;
 	htab_remove(&cs->table, n);
 	LIST_REMOVE(found, list);
+	cs->n_udp -= found->conn.udp;
 	free(found);
 	return true;
+}
+
+size_t conns_n_udp(const struct conns *cs)
+{
+	return cs->n_udp;
 }
 
 bool conns_any(struct conns *cs, uint64_t *ret_id)

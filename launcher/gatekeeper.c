@@ -17,6 +17,7 @@
 #include "launcher/connector.h"
 #include "launcher/conns.h"
 #include "launcher/dnsdesk.h"
+#include "launcher/flowdesk.h"
 #include "launcher/inbound.h"
 #include "launcher/proxy.h"
 #include "launcher/report.h"
@@ -34,6 +35,11 @@
  * before they have something to say. */
 #define PARTIAL_TIMEOUT_MS 60000
 #define SILENT_TIMEOUT_MS  600000
+/* RFC 4787 section 4.3 asks for two minutes at least; a question that has no
+ * answer yet gets as long as the kernel's connection tracking gives it. */
+#define UDP_ASKED_MS	  5000
+#define UDP_UNANSWERED_MS 30000
+#define UDP_ANSWERED_MS	  180000
 /* After the command's end: without progress, and in all. */
 #define FINISH_IDLE_MS 2000
 #define FINISH_MAX_MS  30000
@@ -87,7 +93,7 @@ static void conn_closed(struct gatekeeper *g, const struct relay_msg_closed *m)
 
 	if (!conns_take(g->conns, m->id, &conn))
 		return;
-	report_close(g->cfg.report, m, &conn.dst, conn.dst_port, conn.name,
+	report_close(g->cfg.report, m, &conn,
 		     loop_now_ms(g->cfg.loop) - conn.started_ms);
 	if (conn.admission)
 		admission_release(g->admissions, conn.admission);
@@ -138,6 +144,19 @@ static void on_relay_fatal(void *owner, const struct err *e)
 	g->cfg.fatal(g->cfg.arg, e);
 }
 
+static bool udp_asked(struct gatekeeper *g, const struct relay_msg_udp *m)
+{
+	const struct flowdesk desk = { .loop = g->cfg.loop,
+				       .allow = g->cfg.allow,
+				       .admissions = g->admissions,
+				       .conns = g->conns,
+				       .report = g->cfg.report,
+				       .route_fd = g->route_fd,
+				       .log_all = g->cfg.log_all };
+
+	return flowdesk_ask(&desk, g->relay.helper.channel, m);
+}
+
 static void on_relay(void *owner)
 {
 	struct gatekeeper *g = owner;
@@ -146,6 +165,7 @@ static void on_relay(void *owner)
 		struct relay_msg_closed closed;
 		struct relay_msg_refused refused;
 		struct relay_msg_ready ready;
+		struct relay_msg_udp udp;
 	} m;
 
 	for (int i = 0; i < RELAY_BATCH; i++) {
@@ -168,6 +188,10 @@ static void on_relay(void *owner)
 		} else if (size == sizeof(m.refused) &&
 			   is_refused(&m.refused)) {
 			conn_refused(g, &m.refused);
+		} else if (size == sizeof(m.udp) &&
+			   m.type == RELAY_MSG_UDP_ASK &&
+			   udp_asked(g, &m.udp)) {
+			continue;
 		} else if (size != sizeof(m.ready) ||
 			   m.type != RELAY_MSG_READY) {
 			watched_distrust(&g->relay);
@@ -179,6 +203,9 @@ static void on_relay(void *owner)
 static int run_relay(void *arg, const int *fds)
 {
 	const struct gatekeeper *g = arg;
+	const uint16_t *udp_ports;
+	size_t n_udp = allowlist_udp_ports(g->cfg.allow, &udp_ports);
+	const int *udp_fds = fds + HELPER_FD__COUNT + RELAY_LISTENERS;
 	const struct relay_config cfg = {
 		.channel = fds[HELPER_FD_CHANNEL],
 		.listeners = { fds[HELPER_FD__COUNT], fds[HELPER_FD__COUNT + 1],
@@ -190,6 +217,14 @@ static int run_relay(void *arg, const int *fds)
 		.silent_timeout_ms = SILENT_TIMEOUT_MS,
 		.allow = g->cfg.allow,
 		.verify = g->cfg.verify,
+		.udp = { .icmp = { n_udp ? udp_fds[0] : -1,
+				   n_udp ? udp_fds[1] : -1 },
+			 .fds = udp_fds + 2,
+			 .ports = udp_ports,
+			 .n = n_udp,
+			 .asked_ms = UDP_ASKED_MS,
+			 .unanswered_ms = UDP_UNANSWERED_MS,
+			 .answered_ms = UDP_ANSWERED_MS },
 	};
 
 	return relay_main(&cfg);
@@ -365,6 +400,10 @@ static int init_helpers(struct gatekeeper *g, struct err *e)
 		.desk = LOOP_SOURCE_NONE,
 		.exit = LOOP_SOURCE_NONE,
 	};
+	for (size_t i = 0; c->n_udp > 0 && i < 2; i++)
+		g->relay.helper.fds[g->relay.helper.n_fds++] = c->icmp[i];
+	for (size_t i = 0; i < c->n_udp; i++)
+		g->relay.helper.fds[g->relay.helper.n_fds++] = c->udp[i];
 	return dnsdesk_init(&g->dns, g->cfg.loop, e);
 }
 

@@ -47,18 +47,19 @@ static int null_stdio(void)
 }
 
 /* Moves them to the numbers behind stderr, in their order, and fills up those
- * that are left below CALLS_FDS_FIXED: these numbers are never free again
+ * that are left below calls_fds_fixed(): these numbers are never free again
  * (calls.h).  All else is closed. */
 static int put_low(int *fds, size_t n)
 {
-	size_t n_low = CALLS_FDS_FIXED - FIRST_FD;
-	int high[CALLS_FDS_FIXED];
+	int fixed = calls_fds_fixed(FIRST_FD, n);
+	size_t n_low = (size_t)(fixed - FIRST_FD);
+	int high[CALLS_FDS_FIXED_MANY];
 
 	if (n > n_low)
 		return -1;
 	for (size_t i = 0; i < n_low; i++) {
 		high[i] = fcntl(i < n && fds[i] >= 0 ? fds[i] : STDIN_FILENO,
-				F_DUPFD_CLOEXEC, CALLS_FDS_FIXED);
+				F_DUPFD_CLOEXEC, fixed);
 		if (high[i] < 0)
 			return -1;
 	}
@@ -68,7 +69,7 @@ static int put_low(int *fds, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (fds[i] >= 0)
 			fds[i] = FIRST_FD + (int)i;
-	return close_range(CALLS_FDS_FIXED, ~0U, 0);
+	return close_range((unsigned)fixed, ~0U, 0);
 }
 
 __attribute__((noreturn)) static void

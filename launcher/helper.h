@@ -14,7 +14,8 @@
 #include "common/err.h"
 #include "launcher/calls.h"
 
-#define HELPER_FDS_MAX 8
+/* The relay's listeners and UDP sockets are the most. */
+#define HELPER_FDS_MAX 80
 
 enum helper_fd {
 	HELPER_FD_CHANNEL, /* SEQPACKET to the monitor */

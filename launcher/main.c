@@ -168,6 +168,7 @@ static int run(const struct options *o, struct prepared *p,
 	struct cage_plan plan = { .identity = &p->base.identity,
 				  .files = &p->files,
 				  .open = &p->net.open,
+				  .allow = p->net.allow,
 				  .command = p->command,
 				  .env = &p->environment };
 	struct terminal terminal;

@@ -55,7 +55,8 @@ static size_t merge(struct addr_range *ranges, size_t n)
 	return used;
 }
 
-int networks_install(const struct allowlist *al, int nft_fd, struct err *e)
+static int install(const struct allowlist *al, int nft_fd, bool udp,
+		   struct err *e)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	size_t total = allowlist_n_networks(al);
@@ -74,11 +75,40 @@ int networks_install(const struct allowlist *al, int nft_fd, struct err *e)
 			const struct allow_network *net =
 				allowlist_network(al, i);
 
-			if (net->base.family == families[f])
+			if (net->base.family == families[f] && net->udp == udp)
 				ranges[n++] = range_of(net);
 		}
-		rc = ruleset_add_ranges(nft_fd, families[f], ranges,
+		rc = ruleset_add_ranges(nft_fd, families[f], udp, ranges,
 					merge(ranges, n), e);
 	}
 	return rc;
+}
+
+int networks_install(const struct allowlist *al, int nft_fd, struct err *e)
+{
+	int rc = install(al, nft_fd, false, e);
+
+	return rc < 0 ? rc : install(al, nft_fd, true, e);
+}
+
+size_t networks_udp_ports(const struct allowlist *al,
+			  uint16_t ret[static ALLOW_UDP_ALL])
+{
+	const uint16_t *all;
+	size_t n_all = allowlist_udp_ports(al, &all);
+	size_t n = 0;
+
+	for (size_t p = 0; p < n_all; p++) {
+		bool has = false;
+
+		for (size_t i = 0; !has && i < allowlist_n_networks(al); i++) {
+			const struct allow_network *net =
+				allowlist_network(al, i);
+
+			has = net->udp && net->port == all[p];
+		}
+		if (has)
+			ret[n++] = all[p];
+	}
+	return n;
 }

@@ -5,10 +5,16 @@
 #ifndef LAUNCHER_NETWORKS_H
 #define LAUNCHER_NETWORKS_H
 
-#include "common/err.h"
+#include <stddef.h>
+#include <stdint.h>
 
-struct allowlist;
+#include "common/err.h"
+#include "profiles/allowlist.h"
 
 int networks_install(const struct allowlist *al, int nft_fd, struct err *e);
+
+/* The UDP ports that networks open; returns how many. */
+size_t networks_udp_ports(const struct allowlist *al,
+			  uint16_t ret[static ALLOW_UDP_ALL]);
 
 #endif

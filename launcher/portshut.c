@@ -13,6 +13,7 @@
 struct shut_key {
 	struct addr addr;
 	uint16_t port;
+	bool udp;
 };
 
 struct shut {
@@ -29,17 +30,19 @@ static bool key_equal(const struct htab_node *n, const void *key)
 	const struct shut *s = htab_entry(n, const struct shut, node);
 	const struct shut_key *k = key;
 
-	return s->key.port == k->port && addr_equal(&s->key.addr, &k->addr);
+	return s->key.port == k->port && s->key.udp == k->udp &&
+	       addr_equal(&s->key.addr, &k->addr);
 }
 
 static uint64_t key_hash(const struct portshut *s, const struct shut_key *k)
 {
-	uint8_t flat[sizeof(k->addr.bytes) + 3];
+	uint8_t flat[sizeof(k->addr.bytes) + 4];
 
 	memcpy(flat, k->addr.bytes, sizeof(k->addr.bytes));
 	flat[16] = k->addr.family;
 	flat[17] = (uint8_t)(k->port >> 8);
 	flat[18] = (uint8_t)k->port;
+	flat[19] = k->udp;
 	return htab_hash(&s->table, flat, sizeof(flat));
 }
 
@@ -94,22 +97,23 @@ static int add(struct portshut *s, const struct shut_key *k)
 	return 0;
 }
 
-int portshut_add(struct portshut *s, const struct addr *a, const uint16_t *port,
-		 size_t n)
+int portshut_add(struct portshut *s, const struct addr *a, bool udp,
+		 const uint16_t *port, size_t n)
 {
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < n; i++) {
-		const struct shut_key k = { *a, port[i] };
+		const struct shut_key k = { *a, port[i], udp };
 
 		rc = add(s, &k);
 	}
 	return rc;
 }
 
-bool portshut_has(const struct portshut *s, const struct addr *a, uint16_t port)
+bool portshut_has(const struct portshut *s, const struct addr *a, bool udp,
+		  uint16_t port)
 {
-	const struct shut_key k = { *a, port };
+	const struct shut_key k = { *a, port, udp };
 
 	return htab_find(&s->table, key_hash(s, &k), key_equal, &k) != NULL;
 }

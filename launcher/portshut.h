@@ -21,9 +21,9 @@ int portshut_new(struct portshut **ret); /* 0 or -errno */
 void portshut_free(struct portshut *s);	 /* NULL is fine */
 
 /* All of them or, with -ENOSPC or -ENOMEM, perhaps some. */
-int portshut_add(struct portshut *s, const struct addr *a, const uint16_t *port,
-		 size_t n);
-bool portshut_has(const struct portshut *s, const struct addr *a,
+int portshut_add(struct portshut *s, const struct addr *a, bool udp,
+		 const uint16_t *port, size_t n);
+bool portshut_has(const struct portshut *s, const struct addr *a, bool udp,
 		  uint16_t port);
 
 #endif

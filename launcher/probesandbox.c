@@ -199,7 +199,7 @@ static void try_gate(struct trial *t)
 	int rc = nft_open(&t->nft, &e);
 
 	if (rc == 0)
-		rc = ruleset_install(t->nft, RELAY_PORT, &e);
+		rc = ruleset_install(t->nft, RELAY_PORT, NULL, &e);
 	(void)tell_result(t, MEASURE_NFTABLES, rc, &e,
 			  "the rules of the gate, sets with timeouts");
 	rc = queue_open_syn(&syn, &e);

@@ -205,14 +205,15 @@ void report_connect(struct report *r, uint64_t id, const struct connection *c,
 	char via[ADDR_TEXT_MAX];
 
 	if (error == EPERM)
-		blocked_address(r->blocked, "tcp", &c->dst, c->dst_port, why);
+		blocked_address(r->blocked, c->udp ? "udp" : "tcp", &c->dst,
+				c->dst_port, why);
 	if (r->log_fd < 0)
 		return;
 	begin(r, &j, c->inbound ? "accept" : "connect");
 	json_string(&j, "verdict", error == EPERM ? "deny" : "allow");
 	if (id)
 		json_uint(&j, "connection", id);
-	json_string(&j, "protocol", "tcp");
+	json_string(&j, "protocol", c->udp ? "udp" : "tcp");
 	put_address(&j, &c->dst, c->dst_port);
 	if (!addr_equal(&c->dst, &c->via))
 		json_string(&j, "via", addr_format(&c->via, via));
@@ -226,8 +227,7 @@ void report_connect(struct report *r, uint64_t id, const struct connection *c,
 }
 
 void report_close(struct report *r, const struct relay_msg_closed *m,
-		  const struct addr *dst, uint16_t port, const char *name,
-		  uint64_t duration_ms)
+		  const struct conn *conn, uint64_t duration_ms)
 {
 	static const char *const ends[RELAY_END__COUNT] = {
 		[RELAY_END_EOF] = "eof",
@@ -237,6 +237,8 @@ void report_close(struct report *r, const struct relay_msg_closed *m,
 		[RELAY_END_FINISH] = "end-of-run",
 		[RELAY_END_REFUSED] = "refused",
 		[RELAY_END_SILENT] = "silent",
+		[RELAY_END_IDLE] = "idle",
+		[RELAY_END_CROWDED] = "too-many",
 	};
 	struct json_line j;
 
@@ -244,10 +246,10 @@ void report_close(struct report *r, const struct relay_msg_closed *m,
 		return;
 	begin(r, &j, "close");
 	json_uint(&j, "connection", m->id);
-	json_string(&j, "protocol", "tcp");
-	put_address(&j, dst, port);
-	if (name && *name)
-		json_string(&j, "name", name);
+	json_string(&j, "protocol", conn->udp ? "udp" : "tcp");
+	put_address(&j, &conn->dst, conn->dst_port);
+	if (conn->name && *conn->name)
+		json_string(&j, "name", conn->name);
 	json_uint(&j, "bytes_sent", m->bytes_up);
 	json_uint(&j, "bytes_received", m->bytes_down);
 	json_uint(&j, "duration_ms", duration_ms);

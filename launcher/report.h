@@ -13,6 +13,7 @@
 #include "dnsfilter/dnsfilter.h"
 #include "launcher/blocked.h"
 #include "launcher/connector.h"
+#include "launcher/conns.h"
 #include "netns/packet.h"
 #include "relay/relay.h"
 
@@ -32,8 +33,7 @@ void report_dns(struct report *r, const struct dns_msg_event *ev,
 void report_connect(struct report *r, uint64_t id, const struct connection *c,
 		    const char *name, int error, enum blocked_reason why);
 void report_close(struct report *r, const struct relay_msg_closed *m,
-		  const struct addr *dst, uint16_t port, const char *name,
-		  uint64_t duration_ms);
+		  const struct conn *conn, uint64_t duration_ms);
 /* The name check has refused it; the close is reported beside this. */
 void report_refused(struct report *r, const struct relay_msg_refused *m,
 		    const struct addr *dst, uint16_t port);

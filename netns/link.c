@@ -226,6 +226,22 @@ static int add_default_route(struct nl_sock *sk, int ifindex,
 	return request(sk, m);
 }
 
+/* In the main table and not the local one, where it would hide the link. */
+static int add_local_default(struct nl_sock *sk, int family, int ifindex)
+{
+	struct rtmsg rt = { .rtm_family = (unsigned char)family,
+			    .rtm_table = RT_TABLE_MAIN,
+			    .rtm_protocol = RTPROT_STATIC,
+			    .rtm_scope = RT_SCOPE_HOST,
+			    .rtm_type = RTN_LOCAL };
+	cleanup_msg struct nl_msg *m = new_msg(
+		RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &rt, sizeof(rt));
+
+	if (!m || nla_put_u32(m, RTA_OIF, (uint32_t)ifindex) < 0)
+		return -NLE_NOMEM;
+	return request(sk, m);
+}
+
 static int configure_family(struct nl_sock *sk, int ifindex,
 			    const char *own_text, const char *peer_text,
 			    const uint8_t peer_mac[static 6], unsigned prefix)
@@ -291,6 +307,25 @@ int link_setup_gateway(pid_t agent_pid, bool *ret_ipv6, struct err *e)
 	if (rc == 0)
 		rc = configure(sk, &gateway_end, ret_ipv6, &ifindex, e);
 	return rc;
+}
+
+int link_own_everything(struct err *e)
+{
+	cleanup_sock struct nl_sock *sk = NULL;
+	int ifindex = (int)if_nametoindex(GATEWAY_IFNAME);
+	int rc = open_route_socket(&sk, e);
+
+	if (rc < 0)
+		return rc;
+	rc = add_local_default(sk, AF_INET, ifindex);
+	if (rc >= 0) {
+		rc = add_local_default(sk, AF_INET6, ifindex);
+		if (means_no_ipv6(rc))
+			rc = 0;
+	}
+	return rc < 0 ? err_set(e, EIO, "add the local route for UDP: %s",
+				nl_geterror(rc))
+		      : 0;
 }
 
 int link_setup_agent(struct err *e)

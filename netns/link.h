@@ -14,6 +14,10 @@
  * *ret_ipv6 tells whether the kernel has IPv6. */
 int link_setup_gateway(pid_t agent_pid, bool *ret_ipv6, struct err *e);
 
+/* There, for UDP besides DNS: every address but the agent's is an address of
+ * the gateway, so that sockets get what was sent to any. */
+int link_own_everything(struct err *e);
+
 /* The kernel lets a packet out of the gateway's end only after a worker has
  * seen the carrier, some time after both ends are up; until then packets are
  * dropped in silence.  Open before the link exists, in the gateway netns. */

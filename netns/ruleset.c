@@ -6,7 +6,7 @@
  *     set addr4 { type ipv4_addr; flags timeout; }        # any TCP port
  *     set port4 { type ipv4_addr . inet_service; flags timeout; }
  *     set net4  { type ipv4_addr; flags interval; }       # literal networks
- *     (addr6, port6, net6 likewise)
+ *     (addr6, port6, net6 likewise; with UDP: udp4 as port4, udpnet4 as net4)
  *     chain gate {
  *       type filter hook prerouting priority mangle; policy drop;
  *       iifname != agent0 drop
@@ -18,6 +18,8 @@
  *       meta l4proto tcp ct state invalid drop    # late segments
  *       meta l4proto tcp ct state established accept
  *       syn ip daddr @addr4 queue                 (port4, net4, *6 likewise)
+ *       udp ip daddr . udp dport @udp4 accept     (with UDP; *6 likewise)
+ *       udp dport PORT ip daddr @udpnet4 accept   (each of such a port)
  *       jump denied
  *     }
  *     chain denied {
@@ -33,7 +35,8 @@
  *       udp/tcp dport 53 dnat to GATEWAY:53
  *       tcp dnat to GATEWAY:RELAY
  *     }
- *     chain input { policy drop; agent0: udp/tcp dport 53, tcp dport RELAY }
+ *     chain input { policy drop; agent0: udp/tcp dport 53, tcp dport RELAY,
+ *       with UDP: udp }
  *     chain forward { policy drop }
  *     chain output { policy drop; oifname agent0 accept }
  *   }
@@ -64,7 +67,8 @@
 #include "netns/sets.h"
 
 #define RULESET_ROOM   65536
-#define DENIED_SNAPLEN 96 /* IPv6 header, some extension headers, ports */
+#define UDP_PORT_ROOM  2048 /* the rules of one port */
+#define DENIED_SNAPLEN 96   /* IPv6 header, some extension headers, ports */
 
 static const char *const counter_name[RULESET_COUNTER__COUNT] = {
 	[RULESET_COUNTER_DENIED] = "denied",
@@ -76,6 +80,7 @@ struct gate {
 	struct addr agent[2];	/* IPv4, IPv6 */
 	struct addr gateway[2]; /* the same */
 	uint16_t relay_port;
+	const struct ruleset_udp *udp;
 	bool native_queue;
 };
 
@@ -153,6 +158,32 @@ static void each_dns(struct gate *g, const char *chain, int verdict)
 	}
 }
 
+static void add_udp_rule(struct nft_tx *tx, size_t set, uint16_t port)
+{
+	struct nftnl_rule *r = nft_rule(tx, "gate");
+
+	nft_match_l4(tx, r, IPPROTO_UDP);
+	if (port)
+		nft_match_dport(tx, r, port);
+	nft_match_daddr_set(tx, r, set_specs[set].family,
+			    set_has_port(&set_specs[set]), set_specs[set].name,
+			    (uint32_t)set + 1);
+	finish(tx, r, NF_ACCEPT);
+}
+
+/* Each datagram is looked up: no state of a flow outlives its admission. */
+static void add_udp_rules(struct gate *g)
+{
+	for (size_t i = SETS__TCP; i < SETS__COUNT; i++) {
+		if (set_has_port(&set_specs[i])) {
+			add_udp_rule(&g->tx, i, 0);
+			continue;
+		}
+		for (size_t p = 0; p < g->udp->n_net_ports; p++)
+			add_udp_rule(&g->tx, i, g->udp->net_ports[p]);
+	}
+}
+
 static void add_gate_rules(struct gate *g)
 {
 	struct nft_tx *tx = &g->tx;
@@ -171,15 +202,17 @@ static void add_gate_rules(struct gate *g)
 	nft_match_l4(tx, r, IPPROTO_TCP);
 	nft_match_ct_state(tx, r, NF_CT_STATE_BIT(IP_CT_ESTABLISHED));
 	finish(tx, r, NF_ACCEPT);
-	for (size_t i = 0; i < SETS__COUNT; i++) {
+	for (size_t i = 0; i < SETS__TCP; i++) {
 		r = nft_rule(tx, "gate");
 		nft_match_syn(tx, r);
 		nft_match_daddr_set(tx, r, set_specs[i].family,
-				    set_specs[i].kind == SET_PORT,
+				    set_has_port(&set_specs[i]),
 				    set_specs[i].name, (uint32_t)i + 1);
 		nft_queue(tx, r, SYN_QUEUE, g->native_queue);
 		nft_rule_add(tx, r);
 	}
+	if (g->udp)
+		add_udp_rules(g);
 	r = nft_rule(tx, "gate");
 	nft_verdict(tx, r, NFT_JUMP, "denied");
 	nft_rule_add(tx, r);
@@ -267,27 +300,37 @@ static void add_local_rules(struct gate *g)
 	nft_match_l4(tx, r, IPPROTO_TCP);
 	nft_match_dport(tx, r, g->relay_port);
 	finish(tx, r, NF_ACCEPT);
+	if (g->udp) {
+		r = nft_rule(tx, "input");
+		nft_match_l4(tx, r, IPPROTO_UDP);
+		finish(tx, r, NF_ACCEPT);
+	}
 	r = nft_rule(tx, "output");
 	nft_match_oif(tx, r, GATEWAY_IFNAME);
 	finish(tx, r, NF_ACCEPT);
 }
 
-int ruleset_install(int fd, uint16_t relay_port, struct err *e)
+int ruleset_install(int fd, uint16_t relay_port, const struct ruleset_udp *udp,
+		    struct err *e)
 {
 	struct gate g = { .relay_port = relay_port,
+			  .udp = udp,
 			  .native_queue = !nft_has_nfqueue_target(fd) };
+	size_t room = RULESET_ROOM;
 	int rc;
 
+	if (udp)
+		room += udp->n_net_ports * UDP_PORT_ROOM;
 	if (!addr_parse(AGENT_IPV4, &g.agent[0]) ||
 	    !addr_parse(AGENT_IPV6, &g.agent[1]) ||
 	    !addr_parse(GATEWAY_IPV4, &g.gateway[0]) ||
 	    !addr_parse(GATEWAY_IPV6, &g.gateway[1]))
 		return err_errno(e, EINVAL, "link addresses");
-	rc = nft_tx_begin(&g.tx, RULESET_ROOM);
+	rc = nft_tx_begin(&g.tx, room);
 	if (rc < 0)
 		return err_errno(e, -rc, "nftables transaction");
 	nft_table(&g.tx);
-	sets_add(&g.tx);
+	sets_add(&g.tx, udp != NULL);
 	for (size_t i = 0; i < RULESET_COUNTER__COUNT; i++)
 		add_counter(&g.tx, counter_name[i]);
 	for (size_t i = 0; i < sizeof(chains) / sizeof(chains[0]); i++)

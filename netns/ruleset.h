@@ -11,9 +11,18 @@
 #include "common/addr.h"
 #include "common/err.h"
 
+/* What UDP besides DNS needs: its destinations are addresses of the gateway's
+ * netns (link_own_everything()), whose sockets get what the gate lets by. */
+struct ruleset_udp {
+	const uint16_t *net_ports; /* those that literal networks open */
+	size_t n_net_ports;
+};
+
 /* Installs the whole table in one transaction.  fd: nft_open() in the gateway
- * netns.  relay_port: where admitted TCP is redirected to. */
-int ruleset_install(int fd, uint16_t relay_port, struct err *e);
+ * netns.  relay_port: where admitted TCP is redirected to.  udp: NULL if no
+ * UDP but DNS will be let by. */
+int ruleset_install(int fd, uint16_t relay_port, const struct ruleset_udp *udp,
+		    struct err *e);
 
 /* Inclusive ranges that are open from the start (literal networks); sorted,
  * disjoint, not adjacent, of one family. */
@@ -21,14 +30,16 @@ struct addr_range {
 	struct addr first;
 	struct addr last;
 };
-int ruleset_add_ranges(int fd, int family, const struct addr_range *ranges,
-		       size_t n, struct err *e);
+int ruleset_add_ranges(int fd, int family, bool udp,
+		       const struct addr_range *ranges, size_t n,
+		       struct err *e);
 
 /* One address to admit for timeout_ms from now; port 0: every TCP port.  An
  * element that exists is refreshed to the new time. */
 struct ruleset_element {
 	struct addr addr;
 	uint16_t port;
+	bool udp; /* the port is of UDP */
 	uint64_t timeout_ms;
 };
 /* All in one transaction, acknowledged by the kernel on return.  The elements

@@ -25,9 +25,16 @@
 #include "netns/ruleset.h"
 
 const struct set_spec set_specs[SETS__COUNT] = {
-	{ "addr4", AF_INET, SET_ADDR }, { "addr6", AF_INET6, SET_ADDR },
-	{ "port4", AF_INET, SET_PORT }, { "port6", AF_INET6, SET_PORT },
-	{ "net4", AF_INET, SET_NET },	{ "net6", AF_INET6, SET_NET },
+	{ "addr4", AF_INET, SET_ADDR },
+	{ "addr6", AF_INET6, SET_ADDR },
+	{ "port4", AF_INET, SET_PORT },
+	{ "port6", AF_INET6, SET_PORT },
+	{ "net4", AF_INET, SET_NET },
+	{ "net6", AF_INET6, SET_NET },
+	{ "udp4", AF_INET, SET_UDP },
+	{ "udp6", AF_INET6, SET_UDP },
+	{ "udpnet4", AF_INET, SET_UDP_NET },
+	{ "udpnet6", AF_INET6, SET_UDP_NET },
 };
 
 /* nft(8)'s numbers for its data types, so that it can print the sets. */
@@ -41,11 +48,21 @@ const struct set_spec set_specs[SETS__COUNT] = {
 /* Intervals in one transaction: the socket's send buffer is limited. */
 #define RANGES_PER_TX 400
 
+bool set_has_port(const struct set_spec *s)
+{
+	return s->kind == SET_PORT || s->kind == SET_UDP;
+}
+
+static bool is_interval(const struct set_spec *s)
+{
+	return s->kind == SET_NET || s->kind == SET_UDP_NET;
+}
+
 static uint32_t key_len(const struct set_spec *s)
 {
 	uint32_t len = s->family == AF_INET ? 4 : 16;
 
-	return s->kind == SET_PORT ? len + 4 : len;
+	return set_has_port(s) ? len + 4 : len;
 }
 
 static void add_set(struct nft_tx *tx, const struct set_spec *spec, uint32_t id)
@@ -59,16 +76,16 @@ static void add_set(struct nft_tx *tx, const struct set_spec *spec, uint32_t id)
 		tx->failed = true;
 	if (!s)
 		return;
-	if (spec->kind == SET_PORT)
+	if (set_has_port(spec))
 		type = type << NFT_TYPE_BITS | NFT_TYPE_SERVICE;
 	nftnl_set_set_u32(s, NFTNL_SET_FAMILY, NFPROTO_INET);
 	nftnl_set_set_u32(s, NFTNL_SET_ID, id);
 	nftnl_set_set_u32(s, NFTNL_SET_KEY_TYPE, type);
 	nftnl_set_set_u32(s, NFTNL_SET_KEY_LEN, key_len(spec));
 	nftnl_set_set_u32(s, NFTNL_SET_FLAGS,
-			  spec->kind == SET_NET ? NFT_SET_INTERVAL
-						: NFT_SET_TIMEOUT);
-	if (spec->kind != SET_NET)
+			  is_interval(spec) ? NFT_SET_INTERVAL
+					    : NFT_SET_TIMEOUT);
+	if (!is_interval(spec))
 		nftnl_set_set_u32(s, NFTNL_SET_DESC_SIZE, ELEMENTS_MAX);
 	nftnl_set_nlmsg_build_payload(
 		nft_tx_msg(tx, NFT_MSG_NEWSET, NLM_F_CREATE), s);
@@ -76,9 +93,9 @@ static void add_set(struct nft_tx *tx, const struct set_spec *spec, uint32_t id)
 	nftnl_set_free(s);
 }
 
-void sets_add(struct nft_tx *tx)
+void sets_add(struct nft_tx *tx, bool udp)
 {
-	for (uint32_t i = 0; i < SETS__COUNT; i++)
+	for (uint32_t i = 0; i < (udp ? SETS__COUNT : SETS__TCP); i++)
 		add_set(tx, &set_specs[i], i + 1);
 }
 
@@ -122,8 +139,9 @@ static void put_elements(struct nft_tx *tx, struct nftnl_set *s, uint16_t type,
 static bool belongs(const struct ruleset_element *el,
 		    const struct set_spec *spec)
 {
-	return el->addr.family == spec->family &&
-	       spec->kind == (el->port ? SET_PORT : SET_ADDR);
+	enum set_kind kind = el->udp ? SET_UDP : el->port ? SET_PORT : SET_ADDR;
+
+	return el->addr.family == spec->family && spec->kind == kind;
 }
 
 /* The elements of one set: add, delete, add. */
@@ -170,7 +188,7 @@ int ruleset_admit(int fd, const struct ruleset_element *elements, size_t n)
 	if (rc < 0)
 		return rc;
 	for (size_t i = 0; i < SETS__COUNT; i++)
-		if (set_specs[i].kind != SET_NET)
+		if (!is_interval(&set_specs[i]))
 			refresh_set(&tx, &set_specs[i], elements, n);
 	rc = nft_tx_send(&tx, fd);
 	nft_tx_free(&tx);
@@ -214,10 +232,11 @@ static int add_range_chunk(int fd, const struct set_spec *spec,
 	return rc;
 }
 
-int ruleset_add_ranges(int fd, int family, const struct addr_range *ranges,
-		       size_t n, struct err *e)
+int ruleset_add_ranges(int fd, int family, bool udp,
+		       const struct addr_range *ranges, size_t n, struct err *e)
 {
-	const struct set_spec *spec = &set_specs[family == AF_INET ? 4 : 5];
+	const struct set_spec *spec =
+		&set_specs[(udp ? 8 : 4) + (family == AF_INET ? 0 : 1)];
 
 	for (size_t i = 0; i < n; i += RANGES_PER_TX) {
 		size_t chunk = n - i < RANGES_PER_TX ? n - i : RANGES_PER_TX;

@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/icmp6.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <linux/icmp.h>
+
+#include "common/addr.h"
 #include "common/fd.h"
 #include "netns/plan.h"
 
@@ -16,7 +20,8 @@ struct listen_spec {
 	int family;
 	int type;
 	bool v6only;
-	uint16_t port; /* 0: the kernel's choice */
+	bool any_address; /* also those that are not configured */
+	uint16_t port;	  /* 0: the kernel's choice */
 	const char *device;
 };
 
@@ -37,6 +42,21 @@ static int bind_any(int fd, const struct listen_spec *spec)
 		       : bind(fd, (struct sockaddr *)&in4, sizeof(in4));
 }
 
+/* Asked for where the datagrams come in, since the routing of an answer with a
+ * source that is not configured takes the transparent mode. */
+static int accept_any_address(int fd, int family)
+{
+	if (family == AF_INET6 &&
+	    (set_flag(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, 1) < 0 ||
+	     set_flag(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) < 0))
+		return -1;
+	if (family == AF_INET &&
+	    (set_flag(fd, IPPROTO_IP, IP_TRANSPARENT, 1) < 0 ||
+	     set_flag(fd, IPPROTO_IP, IP_PKTINFO, 1) < 0))
+		return -1;
+	return 0;
+}
+
 /* Returns 0 or -errno. */
 static int listen_on(const struct listen_spec *spec, int *ret_fd)
 {
@@ -51,6 +71,7 @@ static int listen_on(const struct listen_spec *spec, int *ret_fd)
 	    (spec->device &&
 	     setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, spec->device,
 			(socklen_t)strlen(spec->device)) < 0) ||
+	    (spec->any_address && accept_any_address(fd, spec->family) < 0) ||
 	    bind_any(fd, spec) < 0)
 		return -errno;
 	if (spec->type == SOCK_STREAM && listen(fd, BACKLOG) < 0)
@@ -117,6 +138,61 @@ int sockets_listen_relay(const char *device, int *ret_fd4, int *ret_fd6,
 	if (rc < 0)
 		return err_errno(e, -rc, "listen for the relay");
 	*ret_port = ntohs(in4.sin_port);
+	*ret_fd4 = fd_steal(&fd4);
+	return 0;
+}
+
+int sockets_open_udp(uint16_t port, int *ret_fd, struct err *e)
+{
+	const struct listen_spec spec = { .type = SOCK_DGRAM,
+					  .port = port,
+					  .any_address = true };
+	int rc = listen_both(spec, ret_fd);
+
+	return rc < 0 ? err_errno(e, -rc, "open UDP port %u", (unsigned)port)
+		      : 0;
+}
+
+/* Returns 0 or -errno. */
+static int open_icmp(const char *agent, int protocol, int level, int option,
+		     const void *filter, socklen_t size, int *ret_fd)
+{
+	cleanup_fd int fd = -1;
+	struct sockaddr_storage ss;
+	struct addr a;
+	socklen_t len;
+
+	if (!addr_parse(agent, &a))
+		return -EINVAL;
+	len = addr_to_sockaddr(&a, 0, &ss);
+	fd = socket(a.family, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		    protocol);
+	if (fd < 0 || setsockopt(fd, level, option, filter, size) < 0 ||
+	    connect(fd, (struct sockaddr *)&ss, len) < 0)
+		return -errno;
+	*ret_fd = fd_steal(&fd);
+	return 0;
+}
+
+int sockets_open_icmp(int *ret_fd4, int *ret_fd6, struct err *e)
+{
+	const struct icmp_filter none4 = { .data = ~0U };
+	struct icmp6_filter none6;
+	cleanup_fd int fd4 = -1;
+	int rc = open_icmp(AGENT_IPV4, IPPROTO_ICMP, SOL_RAW, ICMP_FILTER,
+			   &none4, sizeof(none4), &fd4);
+
+	ICMP6_FILTER_SETBLOCKALL(&none6);
+	*ret_fd6 = -1;
+	if (rc == 0) {
+		rc = open_icmp(AGENT_IPV6, IPPROTO_ICMPV6, IPPROTO_ICMPV6,
+			       ICMP6_FILTER, &none6, sizeof(none6), ret_fd6);
+		if (rc == -EAFNOSUPPORT || rc == -EADDRNOTAVAIL ||
+		    rc == -ENETUNREACH)
+			rc = 0; /* a kernel without IPv6 */
+	}
+	if (rc < 0)
+		return err_errno(e, -rc, "open a socket for ICMP");
 	*ret_fd4 = fd_steal(&fd4);
 	return 0;
 }

@@ -19,4 +19,13 @@ int sockets_listen_dns(const char *device, int *ret_udp, int *ret_tcp,
 int sockets_listen_relay(const char *device, int *ret_fd4, int *ret_fd6,
 			 uint16_t *ret_port, struct err *e);
 
+/* One UDP socket on this port of every address, for link_own_everything():
+ * dual stack as above, tells where each datagram was sent to (IP_PKTINFO or
+ * IPV6_PKTINFO) and may answer from there. */
+int sockets_open_udp(uint16_t port, int *ret_fd, struct err *e);
+
+/* For ICMP errors to the agent, IPv4 and IPv6: connected with it, and deaf. The
+ * link must be there.  *ret_fd6 is -1 without IPv6. */
+int sockets_open_icmp(int *ret_fd4, int *ret_fd6, struct err *e);
+
 #endif

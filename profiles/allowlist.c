@@ -20,6 +20,7 @@
 #define QUOTED_MAX 256
 
 _Static_assert(NAME_PORTS_MAX == ALLOW_PORTS_MAX, "both are per name");
+_Static_assert(NAME_UDP_MAX == ALLOW_UDP_MAX, "both are per name");
 
 struct network {
 	struct allow_network allow;
@@ -40,6 +41,8 @@ struct allowlist {
 	struct netlist shut;
 	unsigned record_types; /* bit i: record_types[i] */
 	struct netlist inside; /* private answers are fine there */
+	size_t n_udp; /* distinct, of names and networks that are open */
+	uint16_t udp[ALLOW_UDP_ALL];
 };
 
 int allowlist_new(struct allowlist **ret, struct err *e)
@@ -93,9 +96,13 @@ static int add_name(struct nameset *s, const struct pattern *p,
 	text_escape(text, strlen(text), quoted, sizeof(quoted));
 	if (rc == -ENOSPC)
 		return err_set(e, EINVAL,
-			       "pattern '%s': more than %d ports for one "
-			       "name; leave the port out to mean every port",
-			       quoted, ALLOW_PORTS_MAX);
+			       p->udp ? "pattern '%s': more than %d UDP ports "
+					"for one name; remove some"
+				      : "pattern '%s': more than %d ports for "
+					"one name; leave the port out to mean "
+					"every port",
+			       quoted,
+			       p->udp ? ALLOW_UDP_MAX : ALLOW_PORTS_MAX);
 	return err_errno(e, -rc, "allowlist: no room for '%s'", quoted);
 }
 
@@ -108,7 +115,7 @@ static int add_network(struct netlist *ns, const struct allow_network *n,
 		const struct allow_network *old = &ns->list[i].allow;
 
 		if (addr_equal(&old->base, &n->base) && old->port == n->port &&
-		    old->prefix_len == n->prefix_len)
+		    old->udp == n->udp && old->prefix_len == n->prefix_len)
 			return 0;
 	}
 	if (ns->n == ns->room) {
@@ -131,13 +138,51 @@ static int add_network(struct netlist *ns, const struct allow_network *n,
 	return 0;
 }
 
+/* Each is a socket of the gateway's. */
+static int open_udp(struct allowlist *al, uint16_t port, const char *text,
+		    struct err *e)
+{
+	char quoted[QUOTED_MAX];
+
+	for (size_t i = 0; i < al->n_udp; i++)
+		if (al->udp[i] == port)
+			return 0;
+	if (al->n_udp < ALLOW_UDP_ALL) {
+		al->udp[al->n_udp++] = port;
+		return 0;
+	}
+	text_escape(text, strlen(text), quoted, sizeof(quoted));
+	return err_set(e, EINVAL,
+		       "'%s': more than %d different UDP ports in all; remove "
+		       "some",
+		       quoted, ALLOW_UDP_ALL);
+}
+
+static int allow_name(struct allowlist *al, const struct pattern *p,
+		      const char *text, struct err *e)
+{
+	int rc = 0;
+
+	if (p->udp && p->kind != PATTERN_INERT)
+		rc = open_udp(al, p->port, text, e);
+	return rc < 0 ? rc : add_name(&al->allowed, p, text, e);
+}
+
+static int allow_network(struct allowlist *al, const struct allow_network *n,
+			 const char *text, struct err *e)
+{
+	int rc = n->udp ? open_udp(al, n->port, text, e) : 0;
+
+	return rc < 0 ? rc : add_network(&al->open, n, text, e);
+}
+
 int allowlist_add_domain(struct allowlist *al, const char *pattern,
 			 struct err *e)
 {
 	struct pattern p;
 	int rc = pattern_parse(pattern, &p, e);
 
-	return rc < 0 ? rc : add_name(&al->allowed, &p, pattern, e);
+	return rc < 0 ? rc : allow_name(al, &p, pattern, e);
 }
 
 int allowlist_add_address(struct allowlist *al, const char *text, struct err *e)
@@ -145,7 +190,7 @@ int allowlist_add_address(struct allowlist *al, const char *text, struct err *e)
 	struct allow_network n = { 0 };
 	int rc = network_parse(text, &n, e);
 
-	return rc < 0 ? rc : add_network(&al->open, &n, text, e);
+	return rc < 0 ? rc : allow_network(al, &n, text, e);
 }
 
 /* nono takes a literal for a name of its own, which only the same text
@@ -171,7 +216,7 @@ static int add_literal(struct allowlist *al, const char *text, struct err *note,
 			      quoted);
 		return 0;
 	}
-	return add_network(&al->open, &n, text, e);
+	return allow_network(al, &n, text, e);
 }
 
 int allowlist_add_profile_domain(struct allowlist *al, const char *text,
@@ -183,7 +228,7 @@ int allowlist_add_profile_domain(struct allowlist *al, const char *text,
 	if (pattern_is_address(text))
 		return add_literal(al, text, note, e);
 	rc = pattern_parse_as(PATTERN_FOR_PROFILE, text, &p, note, e);
-	return rc < 0 ? rc : add_name(&al->allowed, &p, text, e);
+	return rc < 0 ? rc : allow_name(al, &p, text, e);
 }
 
 static int add_denied(struct allowlist *al, enum pattern_reader reader,
@@ -283,12 +328,17 @@ int allowlist_seal(struct allowlist *al, struct err *e)
 	return rc < 0 ? err_errno(e, -rc, "allowlist") : 0;
 }
 
-static bool denies_port(const struct allow_ports *p, uint16_t port)
+static bool has_port(const uint16_t *list, size_t n, uint16_t port)
 {
-	for (size_t i = 0; i < p->n_denied; i++)
-		if (p->denied[i] == port)
+	for (size_t i = 0; i < n; i++)
+		if (list[i] == port)
 			return true;
 	return false;
+}
+
+static bool denies_port(const struct allow_ports *p, uint16_t port)
+{
+	return has_port(p->denied, p->n_denied, port);
 }
 
 /* True if the whole name is denied. */
@@ -307,6 +357,8 @@ static bool match_denied(const struct allowlist *al, const char *name,
 	}
 	memcpy(ret->denied, m.port, m.n * sizeof(m.port[0]));
 	ret->n_denied = m.n;
+	memcpy(ret->denied_udp, m.udp, m.n_udp * sizeof(m.udp[0]));
+	ret->n_denied_udp = m.n_udp;
 	return false;
 }
 
@@ -318,6 +370,8 @@ bool allowlist_match(const struct allowlist *al, const char *name,
 	ret->any = false;
 	ret->n = 0;
 	ret->n_denied = 0;
+	ret->n_udp = 0;
+	ret->n_denied_udp = 0;
 	ret->rule = NULL;
 	ret->deny_rule = NULL;
 	/* No rule, not even "*", opens these. */
@@ -331,6 +385,9 @@ bool allowlist_match(const struct allowlist *al, const char *name,
 	for (size_t i = 0; !ret->any && i < m.n; i++)
 		if (!denies_port(ret, m.port[i]))
 			ret->port[ret->n++] = m.port[i];
+	for (size_t i = 0; i < m.n_udp; i++)
+		if (!has_port(ret->denied_udp, ret->n_denied_udp, m.udp[i]))
+			ret->udp[ret->n_udp++] = m.udp[i];
 	return ret->rule != NULL;
 }
 
@@ -348,19 +405,24 @@ bool allowlist_names_port(const struct allowlist *al, const char *name,
 
 bool allow_ports_has(const struct allow_ports *p, uint16_t port)
 {
-	for (size_t i = 0; i < p->n; i++)
-		if (p->port[i] == port)
-			return true;
-	return p->any && !denies_port(p, port);
+	return has_port(p->port, p->n, port) ||
+	       (p->any && !denies_port(p, port));
 }
 
-static const struct allow_network *
-find_network(const struct netlist *ns, const struct addr *a, uint16_t port)
+bool allow_ports_has_udp(const struct allow_ports *p, uint16_t port)
+{
+	return has_port(p->udp, p->n_udp, port);
+}
+
+/* Entries for the port, and those for all. */
+static const struct allow_network *find_network(const struct netlist *ns,
+						const struct addr *a,
+						uint16_t port, bool udp)
 {
 	for (size_t i = 0; i < ns->n; i++) {
 		const struct allow_network *n = &ns->list[i].allow;
 
-		if ((n->port == 0 || n->port == port) &&
+		if ((n->port == 0 || (n->port == port && n->udp == udp)) &&
 		    addr_in_network(a, &n->base, n->prefix_len))
 			return n;
 	}
@@ -371,7 +433,7 @@ const struct allow_network *allowlist_denies_address(const struct allowlist *al,
 						     const struct addr *a,
 						     uint16_t port)
 {
-	return find_network(&al->shut, a, port);
+	return find_network(&al->shut, a, port, false);
 }
 
 const struct allow_network *allowlist_match_address(const struct allowlist *al,
@@ -380,7 +442,37 @@ const struct allow_network *allowlist_match_address(const struct allowlist *al,
 {
 	if (addr_never(a) || allowlist_denies_address(al, a, port))
 		return NULL;
-	return find_network(&al->open, a, port);
+	return find_network(&al->open, a, port, false);
+}
+
+const struct allow_network *
+allowlist_denies_address_udp(const struct allowlist *al, const struct addr *a,
+			     uint16_t port)
+{
+	return find_network(&al->shut, a, port, true);
+}
+
+/* No entry for all ports is one for UDP. */
+const struct allow_network *
+allowlist_match_address_udp(const struct allowlist *al, const struct addr *a,
+			    uint16_t port)
+{
+	if (addr_never(a) || allowlist_denies_address_udp(al, a, port))
+		return NULL;
+	for (size_t i = 0; i < al->open.n; i++) {
+		const struct allow_network *n = &al->open.list[i].allow;
+
+		if (n->udp && n->port == port &&
+		    addr_in_network(a, &n->base, n->prefix_len))
+			return n;
+	}
+	return NULL;
+}
+
+size_t allowlist_udp_ports(const struct allowlist *al, const uint16_t **ret)
+{
+	*ret = al->udp;
+	return al->n_udp;
 }
 
 bool allowlist_may_resolve(const struct allowlist *al, const char *name,
@@ -388,8 +480,8 @@ bool allowlist_may_resolve(const struct allowlist *al, const char *name,
 {
 	struct name_match m;
 
-	if (!addr_private(a) || find_network(&al->inside, a, 0) ||
-	    find_network(&al->open, a, 0))
+	if (!addr_private(a) || find_network(&al->inside, a, 0, false) ||
+	    find_network(&al->open, a, 0, false))
 		return true;
 	nameset_match(&al->private, name, &m);
 	return m.rule != NULL;

@@ -7,7 +7,8 @@
  *
  * Patterns: "x.y" that name; "*.x.y" every name below it at any depth, not
  * x.y itself; "*" every name.  A suffix ":PORT" limits the entry to that TCP
- * port.  Without one every TCP port is allowed (or denied).
+ * port.  Without one every TCP port is allowed (or the whole name denied).
+ * ":PORT/udp" is that UDP port and nothing else; there is no entry for all.
  */
 #ifndef PROFILES_ALLOWLIST_H
 #define PROFILES_ALLOWLIST_H
@@ -20,6 +21,8 @@
 #include "common/err.h"
 
 #define ALLOW_PORTS_MAX 64 /* of one name, allowed or denied */
+#define ALLOW_UDP_MAX	16 /* the same for UDP */
+#define ALLOW_UDP_ALL	64 /* distinct UDP ports that are open anywhere */
 
 struct allowlist;
 
@@ -30,6 +33,10 @@ struct allow_ports {
 	uint16_t port[ALLOW_PORTS_MAX];
 	size_t n_denied; /* the same for the denied ones */
 	uint16_t denied[ALLOW_PORTS_MAX];
+	size_t n_udp; /* the same for UDP, of which there is no `any` */
+	uint16_t udp[ALLOW_UDP_MAX];
+	size_t n_denied_udp;
+	uint16_t denied_udp[ALLOW_UDP_MAX];
 	const char *rule; /* text of the most specific entry; borrowed */
 	/* That of the entry that denies the whole name, or NULL.  Filled also
 	 * if nothing allows it. */
@@ -39,7 +46,8 @@ struct allow_ports {
 struct allow_network {
 	struct addr base;    /* host bits are zero */
 	unsigned prefix_len; /* bits */
-	uint16_t port;	     /* 0: any */
+	uint16_t port;	     /* 0: any (of TCP; of a denial, any at all) */
+	bool udp;	     /* the port is of UDP */
 	const char *text;    /* as given; borrowed */
 };
 
@@ -50,7 +58,7 @@ void allowlist_free(struct allowlist *al); /* NULL is fine */
  * what is wrong and what would be right.  Adding an entry twice is fine. */
 int allowlist_add_domain(struct allowlist *al, const char *pattern,
 			 struct err *e);
-/* ADDRESS[/PREFIX][:PORT]; IPv6 with a port needs brackets:
+/* ADDRESS[/PREFIX][:PORT[/udp]]; IPv6 with a port needs brackets:
  * [2001:db8::/32]:443 or [2001:db8::1]:443.  Host bits must be zero.  An
  * address that addr_never() names, or a network inside such a range, is an
  * error. */
@@ -64,9 +72,9 @@ int allowlist_add_address(struct allowlist *al, const char *text,
 int allowlist_add_profile_domain(struct allowlist *al, const char *text,
 				 struct err *note, struct err *e);
 
-/* A pattern, or ADDRESS[/PREFIX][:PORT]; denies it whatever allows it.  With a
- * port only that port: the name then resolves.  What is never permitted may be
- * denied too. */
+/* A pattern, or ADDRESS[/PREFIX][:PORT[/udp]]; denies it whatever allows it.
+ * With a port only that port: the name then resolves.  What is never permitted
+ * may be denied too. */
 int allowlist_add_denied(struct allowlist *al, const char *text, struct err *e);
 int allowlist_add_profile_denied(struct allowlist *al, const char *text,
 				 struct err *note, struct err *e);
@@ -113,6 +121,19 @@ const struct allow_network *allowlist_denies_address(const struct allowlist *al,
 bool allowlist_may_resolve(const struct allowlist *al, const char *name,
 			   const struct addr *a);
 
+/* The same for UDP. */
+bool allow_ports_has_udp(const struct allow_ports *p, uint16_t port);
+const struct allow_network *
+allowlist_match_address_udp(const struct allowlist *al, const struct addr *a,
+			    uint16_t port);
+const struct allow_network *
+allowlist_denies_address_udp(const struct allowlist *al, const struct addr *a,
+			     uint16_t port);
+/* The distinct UDP ports that any entry opens; *ret is borrowed.  At most
+ * ALLOW_UDP_ALL. */
+size_t allowlist_udp_ports(const struct allowlist *al, const uint16_t **ret);
+
+/* Of both protocols. */
 size_t allowlist_n_networks(const struct allowlist *al);
 const struct allow_network *allowlist_network(const struct allowlist *al,
 					      size_t i);

@@ -481,7 +481,7 @@ const struct key_spec key_table[KEY__COUNT] = {
 		.summary = "raw rules for the macOS sandbox"),
 	[KEY_OWN_ALLOW_ADDRESS] = WORDS("egress_run.allow_address",
 		.summary = "networks that may be reached: "
-			   "ADDRESS[/PREFIX][:PORT]"),
+			   "ADDRESS[/PREFIX][:PORT[/udp]]"),
 	[KEY_OWN_ALLOW_DOMAIN_FILE] = WORDS("egress_run.allow_domain_file",
 		.summary = "files of names that may be reached, one a line"),
 	[KEY_OWN_ALLOW_PRIVATE] = WORDS("egress_run.allow_private",
@@ -513,6 +513,13 @@ const struct key_spec key_table[KEY__COUNT] = {
 		.fallback = "names",
 		.summary = "whether the names inside connections are checked "
 			   "too"),
+	[KEY_OWN_QUIC] = SWITCH("egress_run.quic",
+		.merge = MERGE_CHILD,
+		.effect = EFFECT_REFUSED,
+		.why = "egress-run does not read the names in QUIC yet, so "
+		       "UDP to port 443 stays shut and programs use TCP "
+		       "there; remove the key",
+		.summary = "QUIC to port 443, its names checked"),
 	[KEY_OWN_SHARE_TMP] = SWITCH("egress_run.share_tmp",
 		.merge = MERGE_CHILD,
 		.summary = "the host's /tmp, /var/tmp and /dev/shm instead of "

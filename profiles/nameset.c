@@ -32,9 +32,12 @@
 #define CACHE_LINE  ((size_t)64)
 /* Offsets have 32 bits. */
 #define TEXT_LEN_MAX (UINT32_MAX - 1024)
-/* "*." name ":65535" */
-#define PATTERN_TEXT_MAX (2 + HOSTNAME_MAX + 6 + 1)
+/* "*." name ":65535/udp" */
+#define PATTERN_TEXT_MAX (2 + HOSTNAME_MAX + 10 + 1)
 #define BATCH		 8
+
+/* Beside a port's number. */
+#define PORT_UDP 0x10000U
 
 #define BUCKET_TEXTS 6
 #define BUCKET_ROOM  (2 * CACHE_LINE - 2 - (size_t)2 * BUCKET_TEXTS)
@@ -139,12 +142,13 @@ static const char *name_in(const char *text, enum pattern_kind *ret_kind)
 	return text + (text[1] == '.' ? 2 : 1);
 }
 
-/* Behind the name in a text that is key's: its port, or 0. */
-static bool has_key(const char *text, const struct key *key, uint16_t *ret_port)
+/* Behind the name in a text that is key's: its port, perhaps with PORT_UDP, or
+ * 0. */
+static bool has_key(const char *text, const struct key *key, uint32_t *ret_port)
 {
 	enum pattern_kind kind;
 	const char *p = name_in(text, &kind);
-	uint16_t port = 0;
+	uint32_t port = 0;
 
 	if (kind != key->kind || strncmp(p, key->name, key->len) != 0)
 		return false;
@@ -152,8 +156,10 @@ static bool has_key(const char *text, const struct key *key, uint16_t *ret_port)
 	if (*p != '\0' && *p != ':')
 		return false;
 	if (*p == ':')
-		while (*++p)
-			port = (uint16_t)(port * 10 + (*p - '0'));
+		while (*++p && *p != '/')
+			port = port * 10 + (uint32_t)(*p - '0');
+	if (*p == '/')
+		port |= PORT_UDP;
 	*ret_port = port;
 	return true;
 }
@@ -161,7 +167,7 @@ static bool has_key(const char *text, const struct key *key, uint16_t *ret_port)
 /* The next pattern of that key from slot *i on, or NULL.  *i ends behind it, or
  * on an empty slot. */
 static const char *next_slot(const struct nameset *s, const struct key *key,
-			     size_t *i, uint16_t *ret_port)
+			     size_t *i, uint32_t *ret_port)
 {
 	while (s->tags[*i] != 0) {
 		size_t slot = *i;
@@ -208,7 +214,7 @@ static uint64_t find_tag(const struct bucket *b, uint8_t tag)
 
 /* As next_slot(), when sealed: *k is the text in bucket *i. */
 static const char *next_text(const struct nameset *s, const struct key *key,
-			     size_t *i, size_t *k, uint16_t *ret_port)
+			     size_t *i, size_t *k, uint32_t *ret_port)
 {
 	for (;;) {
 		const struct bucket *b = bucket_at(s, *i);
@@ -322,7 +328,7 @@ static void note_depth(struct nameset *s, const struct key *key)
 
 /* The canonical text behind all others; returns its length with the NUL. */
 static size_t write_text(struct nameset *s, const struct key *key,
-			 uint16_t port)
+			 const struct pattern *pattern)
 {
 	char *start = s->text + s->text_len;
 	char *p = start;
@@ -333,8 +339,10 @@ static size_t write_text(struct nameset *s, const struct key *key,
 		*p++ = '.';
 	memcpy(p, key->name, key->len);
 	p += key->len;
-	if (port)
-		p += snprintf(p, sizeof(":65535"), ":%u", (unsigned)port);
+	if (pattern->port)
+		p += snprintf(p, sizeof(":65535/udp"), ":%u%s",
+			      (unsigned)pattern->port,
+			      pattern->udp ? "/udp" : "");
 	*p = '\0';
 	return (size_t)(p - start) + 1;
 }
@@ -342,8 +350,9 @@ static size_t write_text(struct nameset *s, const struct key *key,
 int nameset_add(struct nameset *s, const struct pattern *p)
 {
 	struct key key;
-	size_t n_ports = 0;
-	uint16_t port;
+	uint32_t wanted = p->port | (p->udp ? PORT_UDP : 0);
+	size_t n_ports = 0; /* of the same protocol */
+	uint32_t port;
 	size_t i;
 	int rc;
 
@@ -361,16 +370,17 @@ int nameset_add(struct nameset *s, const struct pattern *p)
 	key = make_key(s, p->kind, p->name, strlen(p->name));
 	i = key.slot;
 	while (next_slot(s, &key, &i, &port)) {
-		if (port == p->port)
+		if (port == wanted)
 			return 0;
-		n_ports += port != 0;
+		n_ports +=
+			port != 0 && (port & PORT_UDP) == (wanted & PORT_UDP);
 	}
-	if (p->port != 0 && n_ports >= NAME_PORTS_MAX)
+	if (p->port != 0 && n_ports >= (p->udp ? NAME_UDP_MAX : NAME_PORTS_MAX))
 		return -ENOSPC;
 	s->tags[i] = key.tag;
 	s->which[i] = (uint32_t)s->n;
 	s->starts[s->n] = (uint32_t)s->text_len;
-	s->text_len += write_text(s, &key, p->port);
+	s->text_len += write_text(s, &key, p);
 	s->n++;
 	note_depth(s, &key);
 	return 0;
@@ -461,22 +471,33 @@ int nameset_seal(struct nameset *s)
 	return 0;
 }
 
-/* Keeps port[] sorted and distinct. */
-static void add_port(struct name_match *m, uint16_t port)
+/* Keeps list[] sorted and distinct.  False if it is full. */
+static bool insert_port(uint16_t *list, size_t *n, size_t max, uint16_t port)
 {
 	size_t i = 0;
 
-	while (i < m->n && m->port[i] < port)
+	while (i < *n && list[i] < port)
 		i++;
-	if (i < m->n && m->port[i] == port)
-		return;
-	if (m->n == NAME_PORTS_MAX) {
+	if (i < *n && list[i] == port)
+		return true;
+	if (*n == max)
+		return false;
+	memmove(&list[i + 1], &list[i], (*n - i) * sizeof(list[0]));
+	list[i] = port;
+	(*n)++;
+	return true;
+}
+
+static void add_port(struct name_match *m, uint32_t port)
+{
+	bool fits = port & PORT_UDP
+			    ? insert_port(m->udp, &m->n_udp, NAME_UDP_MAX,
+					  (uint16_t)port)
+			    : insert_port(m->port, &m->n, NAME_PORTS_MAX,
+					  (uint16_t)port);
+
+	if (!fits)
 		m->cut = true;
-		return;
-	}
-	memmove(&m->port[i + 1], &m->port[i], (m->n - i) * sizeof(m->port[0]));
-	m->port[i] = port;
-	m->n++;
 }
 
 static void answer(const struct nameset *s, struct batch *b,
@@ -487,7 +508,7 @@ static void answer(const struct nameset *s, struct batch *b,
 		size_t i = key->slot;
 		size_t at = 0;
 		const char *text;
-		uint16_t port;
+		uint32_t port;
 
 		while ((text = s->n_buckets ? next_text(s, key, &i, &at, &port)
 					    : next_slot(s, key, &i, &port))) {
@@ -541,6 +562,7 @@ void nameset_match(const struct nameset *s, const char *name,
 	ret->whole = NULL;
 	ret->cut = false;
 	ret->n = 0;
+	ret->n_udp = 0;
 	if (s->n == 0 || len > HOSTNAME_MAX)
 		return;
 	b.n = 0;

@@ -15,6 +15,7 @@
 #include "profiles/pattern.h"
 
 #define NAME_PORTS_MAX 64
+#define NAME_UDP_MAX   16
 
 /* Labels of the longest name, and none. */
 #define NAME_DEPTHS (HOSTNAME_MAX / 2 + 2)
@@ -44,8 +45,10 @@ struct name_match {
 	const char *rule;  /* text of the most specific; NULL: none matches */
 	const char *whole; /* of those without a port; NULL: all have one */
 	bool cut;	   /* there were more ports than fit */
-	size_t n;	   /* distinct ports, sorted */
+	size_t n;	   /* distinct TCP ports, sorted */
 	uint16_t port[NAME_PORTS_MAX];
+	size_t n_udp; /* the same for UDP */
+	uint16_t udp[NAME_UDP_MAX];
 };
 
 /* Returns 0 or -errno (getrandom failed). */
@@ -53,8 +56,8 @@ int nameset_init(struct nameset *s);
 void nameset_done(struct nameset *s); /* zeroed is fine */
 
 /* Adding twice is fine, adding to a sealed set is not (-EROFS).  -ENOSPC:
- * NAME_PORTS_MAX ports of one name; -EFBIG: the whole is too big; -ENOMEM.  An
- * inert pattern adds nothing. */
+ * NAME_PORTS_MAX ports of one name, or NAME_UDP_MAX; -EFBIG: the whole is too
+ * big; -ENOMEM.  An inert pattern adds nothing. */
 int nameset_add(struct nameset *s, const struct pattern *p);
 /* No more are added: orders the texts for faster look-ups.  -EFBIG
  * or -ENOMEM: it is as it was. */

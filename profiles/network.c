@@ -136,6 +136,7 @@ static int parse(const char *text, struct allow_network *ret, struct err *e)
 	if (strlen(text) >= sizeof(copy))
 		return refuse(text, e, "is too long for an address");
 	memcpy(copy, text, strlen(text) + 1);
+	ret->udp = pattern_take_udp(copy);
 	why = split(copy, &parts);
 	if (why)
 		return refuse(text, e, why);
@@ -151,6 +152,10 @@ static int parse(const char *text, struct allow_network *ret, struct err *e)
 	if (parts.port && !pattern_number(parts.port, 1, UINT16_MAX, &port))
 		return refuse(text, e,
 			      "has no valid port; write ':1' to ':65535'");
+	if (ret->udp && !parts.port)
+		return refuse(text, e,
+			      "needs a port for UDP; write '192.0.2.1:123/udp' "
+			      "or '[2001:db8::1]:123/udp'");
 	base = mask(&a, prefix_len);
 	if (!addr_equal(&base, &a))
 		return refuse_host_bits(text, &a, &base, prefix_len, e);
@@ -168,7 +173,9 @@ int network_parse(const char *text, struct allow_network *ret, struct err *e)
 	if (rc < 0)
 		return rc;
 	why = addr_never_network(&ret->base, ret->prefix_len);
-	return why ? refuse_never(text, why, e) : 0;
+	if (why)
+		return refuse_never(text, why, e);
+	return ret->udp ? pattern_check_udp("address", text, ret->port, e) : 0;
 }
 
 int network_parse_denied(const char *text, struct allow_network *ret,

@@ -17,6 +17,9 @@
 #define TEXT_MAX   1024
 #define QUOTED_MAX 256
 
+#define DNS_PORT  53
+#define QUIC_PORT 443
+
 struct quoted {
 	char text[QUOTED_MAX];
 };
@@ -61,6 +64,38 @@ static bool parse_port(const char *text, uint16_t *ret)
 		return false;
 	*ret = (uint16_t)v;
 	return true;
+}
+
+bool pattern_take_udp(char *text)
+{
+	static const char suffix[] = "/udp";
+	size_t len = strlen(text);
+	size_t cut = sizeof(suffix) - 1;
+
+	if (len < cut || strcmp(text + len - cut, suffix) != 0)
+		return false;
+	text[len - cut] = '\0';
+	return true;
+}
+
+int pattern_check_udp(const char *what, const char *text, uint16_t port,
+		      struct err *e)
+{
+	struct quoted q;
+
+	if (port == DNS_PORT)
+		return err_set(e, EINVAL,
+			       "%s '%s': port 53 is the DNS filter's, which "
+			       "answers for every address; remove it",
+			       what, quote(text, &q));
+	if (port == QUIC_PORT)
+		return err_set(e, EINVAL,
+			       "%s '%s': QUIC, UDP to port 443, is not let "
+			       "out, since egress-run does not read the names "
+			       "in it yet; programs use TCP there: leave "
+			       "'/udp' out",
+			       what, quote(text, &q));
+	return 0;
 }
 
 /* With or without a port. */
@@ -306,6 +341,7 @@ static bool parse_plain(const char *text, struct pattern *ret)
 	ret->name[n] = '\0';
 	ret->kind = below ? PATTERN_BELOW : PATTERN_EXACT;
 	ret->port = 0;
+	ret->udp = false;
 	return true;
 }
 
@@ -326,13 +362,14 @@ static int parse_closely(enum pattern_reader reader, const char *text,
 			       "pattern '%s' is too long: a name has at most "
 			       "253 bytes",
 			       quote(text, &q));
-	if (strpbrk(text, "/@"))
+	memcpy(name, text, strlen(text) + 1);
+	ret->udp = pattern_take_udp(name);
+	if (strpbrk(name, "/@"))
 		return hostname_looks_like_address(text)
 			       ? refuse_address(text, e)
 			       : refuse_url(text, e);
-	if (is_address(text))
+	if (is_address(name))
 		return refuse_address(text, e);
-	memcpy(name, text, strlen(text) + 1);
 	colon = strchr(name, ':');
 	if (colon) {
 		*colon++ = '\0';
@@ -342,6 +379,15 @@ static int parse_closely(enum pattern_reader reader, const char *text,
 				       "port, 1 to 65535",
 				       quote(text, &q));
 	}
+	if (ret->udp && ret->port == 0)
+		return err_set(e, EINVAL,
+			       "pattern '%s': UDP needs a port, as in "
+			       "'example.com:123/udp'",
+			       quote(text, &q));
+	if (ret->udp && reader != PATTERN_FOR_DENIAL &&
+	    reader != PATTERN_FOR_PROFILE_DENIAL &&
+	    pattern_check_udp("pattern", text, ret->port, e) < 0)
+		return -EINVAL;
 	return parse_name(reader, text, name, ret, note, e);
 }
 

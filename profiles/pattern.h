@@ -19,7 +19,8 @@ enum pattern_kind {
 
 struct pattern {
 	enum pattern_kind kind;
-	uint16_t port;		 /* 0: any */
+	uint16_t port;		 /* 0: any of TCP */
+	bool udp;		 /* the port is of UDP */
 	char name[HOSTNAME_BUF]; /* without "*." or "*" */
 };
 
@@ -44,6 +45,13 @@ int pattern_parse_as(enum pattern_reader reader, const char *text,
 /* True for text that is or resembles an address or network, with or without a
  * port: it is none of a name. */
 bool pattern_is_address(const char *text);
+
+/* Cuts "/udp" off the end of text.  True if it was there. */
+bool pattern_take_udp(char *text);
+/* Of an entry that allows: -EINVAL with a message if that UDP port is not to
+ * be had.  what says what text is: "pattern". */
+int pattern_check_udp(const char *what, const char *text, uint16_t port,
+		      struct err *e);
 
 /* A decimal number in its one spelling: no sign, no leading zero. */
 bool pattern_number(const char *text, unsigned min, unsigned max,

@@ -26,6 +26,7 @@ union message {
 	uint32_t type;
 	struct relay_msg_conn conn;
 	struct relay_msg_pair pair;
+	struct relay_msg_udp udp;
 };
 
 /* handle() owns the descriptors and returns 0 or -errno, which ends the
@@ -81,13 +82,15 @@ void channel_flush(struct relay *r)
 		r->n_conns--;
 		relay_resume(r);
 	}
-	r->channel_full = c != NULL;
+	if (rc == 0)
+		rc = udpflows_flush(r->udp);
+	r->channel_full = c != NULL || rc == -EAGAIN;
 	if (rc < 0 && rc != -EAGAIN) {
 		relay_stop(r, 0); /* the monitor is gone */
 		return;
 	}
 	relay_update_watches(r);
-	if (r->flows.finishing && r->n_conns == 0)
+	if (r->flows.finishing && r->n_conns == 0 && udpflows_is_idle(r->udp))
 		relay_stop(r, 0);
 }
 
@@ -172,6 +175,12 @@ static int handle_pair(struct relay *r, const union message *m, int *fds)
 	return 0;
 }
 
+static int handle_udp(struct relay *r, const union message *m, int *fds)
+{
+	udpflows_answered(r->udp, &m->udp, fd_steal(&fds[0]));
+	return 0;
+}
+
 /* relay_settle() does the work: a connection may be half accepted now. */
 static int handle_finish(struct relay *r, const union message *m, int *fds)
 {
@@ -186,6 +195,8 @@ static const struct message_kind kinds[] = {
 	[RELAY_MSG_PAIR] = { sizeof(struct relay_msg_pair), 2, handle_pair },
 	[RELAY_MSG_FINISH] = { sizeof(struct relay_msg_finish), 0,
 			       handle_finish },
+	[RELAY_MSG_UDP] = { sizeof(struct relay_msg_udp), 1, handle_udp },
+	[RELAY_MSG_UDP_DENY] = { sizeof(struct relay_msg_udp), 0, handle_udp },
 };
 
 static int handle_message(struct relay *r, const union message *m, size_t size,

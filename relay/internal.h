@@ -18,6 +18,7 @@
 #include "common/loop.h"
 #include "relay/flow.h"
 #include "relay/relay.h"
+#include "relay/udpflows.h"
 #include "relay/waiting.h"
 
 struct conn {
@@ -48,6 +49,7 @@ struct relay {
 	struct flow_set flows;
 	struct conn_list open;
 	struct conn_list ended;
+	struct udpflows *udp; /* NULL: none */
 	size_t n_conns;
 	size_t max_conns;
 	struct loop_timer resume;

@@ -120,6 +120,11 @@ static void on_flow_ended(struct flow *f, enum relay_end end, void *arg)
 	conn_end(r, c, end);
 }
 
+static void on_udp_changed(void *arg)
+{
+	channel_flush(arg);
+}
+
 static void on_finish_timeout(void *arg)
 {
 	struct relay *r = arg;
@@ -153,6 +158,7 @@ void relay_settle(struct relay *r)
 	for (size_t i = 0; i < RELAY_LISTENERS; i++)
 		accept_finish(r, i);
 	flow_set_finish(&r->flows);
+	udpflows_finish(r->udp);
 	arm(r, &r->finish, r->config->finish_timeout_ms);
 	while ((w = waiting_take_first(&r->waiting)))
 		on_unclaimed(w, r);
@@ -189,6 +195,20 @@ static size_t max_conns(int any_fd)
 	return n < 1 ? 1 : n < CONNS_MAX ? n : CONNS_MAX;
 }
 
+/* Beside connections, which leave a quarter of the descriptors. */
+static int start_udp(struct relay *r, struct err *e)
+{
+	struct udpflows_config c = { .loop = r->loop,
+				     .relay = r->config,
+				     .max_flows = r->max_conns / 3 + 1,
+				     .changed = on_udp_changed,
+				     .arg = r };
+
+	if (c.max_flows > UDP_FLOWS_MAX)
+		c.max_flows = UDP_FLOWS_MAX;
+	return udpflows_new(&r->udp, &c, e);
+}
+
 static int start(struct relay *r, struct err *e)
 {
 	const struct relay_config *c = r->config;
@@ -211,6 +231,9 @@ static int start(struct relay *r, struct err *e)
 		rc = accept_start(r, i, c->listeners[i]);
 	if (rc < 0)
 		return err_errno(e, -rc, "listener");
+	rc = start_udp(r, e);
+	if (rc < 0)
+		return rc;
 	rc = channel_send_ready(r);
 	/* A monitor that is gone needs no word. */
 	if (rc < 0 && rc != -EPIPE)
@@ -244,6 +267,7 @@ static void done(struct relay *r)
 		hold_done(&c->flow);
 		free(c);
 	}
+	udpflows_free(r->udp);
 	flow_set_done(&r->flows);
 	loop_free(r->loop);
 }

@@ -27,6 +27,9 @@ enum relay_msg_type {
 	RELAY_MSG_CLOSED,   /* relay -> monitor */
 	RELAY_MSG_READY,    /* relay -> monitor, once */
 	RELAY_MSG_REFUSED,  /* relay -> monitor: instead of CLOSED */
+	RELAY_MSG_UDP_ASK,  /* relay -> monitor: a flow is wanted */
+	RELAY_MSG_UDP,	    /* monitor -> relay, with one descriptor */
+	RELAY_MSG_UDP_DENY, /* monitor -> relay: instead */
 };
 
 /* A connected, non-blocking socket to the far end; the command's end with
@@ -49,6 +52,20 @@ struct relay_msg_pair {
 	uint64_t id;
 };
 
+/* Flows of one relay, unless descriptors are few. */
+#define UDP_FLOWS_MAX 1024
+
+/* Of a flow of datagrams: from this port of the command to this destination.
+ * The descriptor is a non-blocking socket connected with it.  A request that
+ * cannot be answered now has no answer. */
+struct relay_msg_udp {
+	uint32_t type;
+	uint16_t src_port;
+	uint16_t dst_port;
+	uint64_t id; /* of UDP; else 0 */
+	struct addr dst;
+};
+
 struct relay_msg_finish {
 	uint32_t type;
 	uint32_t reserved;
@@ -62,6 +79,8 @@ enum relay_end {
 	RELAY_END_FINISH,    /* closed at the end of the run */
 	RELAY_END_REFUSED,   /* by the name check; RELAY_MSG_REFUSED */
 	RELAY_END_SILENT,    /* the client had to speak, and did not */
+	RELAY_END_IDLE,	     /* UDP: nothing came for its time */
+	RELAY_END_CROWDED,   /* UDP: the oldest of too many flows */
 	RELAY_END__COUNT,
 };
 
@@ -91,6 +110,19 @@ struct relay_msg_ready {
 
 #define RELAY_LISTENERS 4
 
+/* For UDP besides DNS. */
+struct relay_udp {
+	int icmp[2];	       /* sockets_open_icmp(); -1: none */
+	const int *fds;	       /* sockets_open_udp(); borrowed */
+	const uint16_t *ports; /* theirs */
+	size_t n;
+	/* How long a flow waits for the monitor, and lives without a datagram
+	 * before and after its first answer; milliseconds. */
+	uint32_t asked_ms;
+	uint32_t unanswered_ms;
+	uint32_t answered_ms;
+};
+
 struct relay_config {
 	int channel; /* SEQPACKET to the monitor; borrowed */
 	/* Listening, non-blocking; borrowed; -1: none.  Those of the gateway,
@@ -107,6 +139,7 @@ struct relay_config {
 	/* The name check; borrowed, may be NULL with VERIFY_OFF. */
 	const struct allowlist *allow;
 	enum verify_mode verify;
+	struct relay_udp udp;
 };
 
 /* Serves until FINISH has been honoured or the channel reports end of file.

@@ -137,8 +137,9 @@ def test_blocked_address(egress, far, address, shown):
     (socket.SOCK_RAW, socket.IPPROTO_ICMP, f"{EVIL} icmp"),
     (socket.SOCK_RAW, 99, f"{EVIL} ip-99")])
 def test_blocked_protocol(egress, far, kind, proto, shown):
-    """Named, counted, without a port where there is none, and without the
-    promise that an option would help. (Raw sockets with root's help.)"""
+    """Named, counted, without a port where there is none, and with the promise
+    that an option would help only where one does. (Raw sockets with root's
+    help.)"""
     data = b"\x08\0\xf7\xff\0\0\0\0"  # an echo request, if it is ICMP
     with cage(options=["--allow-address", EVIL]) as box:
         with box.socket(socket.AF_INET, kind, proto) as sock:
@@ -146,7 +147,9 @@ def test_blocked_protocol(egress, far, kind, proto, shown):
                 sock.sendto(data, (EVIL, 123 if kind == socket.SOCK_DGRAM
                                    else 0))
         err = box.finish()
-    assert summary(err) == {shown: (3, "packet", "only TCP is let out")}
+    remedy = (f"allow NAME:123/udp, or --allow-address {EVIL}:123/udp"
+              if proto == socket.IPPROTO_UDP else "only TCP and UDP are let out")
+    assert summary(err) == {shown: (3, "packet", remedy)}
     assert not far.sink() and not far.wire()
 
 

@@ -68,13 +68,16 @@ static inline bool desk_make_network(struct desk *d)
 
 static inline bool desk_make_admissions(struct desk *d, struct err *e)
 {
-	static const char *const patterns[] = { "a.example", "b.example",
-						"c.example:443", "c.example:22",
-						"*.any.example" };
+	static const char *const patterns[] = {
+		"a.example",	    "b.example",     "c.example:443",
+		"c.example:22",	    "*.any.example", "c.example:123/udp",
+		"u.example:123/udp"
+	};
 	struct admissions_config cfg = { .grace_ms = GRACE_MS };
+	const struct ruleset_udp udp = { NULL, 0 };
 
 	if (nft_open(&d->nft_fd, e) < 0 || route_open(&d->route_fd, e) < 0 ||
-	    ruleset_install(d->nft_fd, 9040, e) < 0 ||
+	    ruleset_install(d->nft_fd, 9040, &udp, e) < 0 ||
 	    loop_new(&d->loop, e) < 0 || allowlist_new(&d->allow, e) < 0)
 		return false;
 	for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++)

@@ -242,7 +242,7 @@ static void test_commit_fails(void **state)
 		assert_int_equal(desk_find(d, "203.0.113.5", 443) != NULL,
 				 now < until);
 	}
-	assert_int_equal(ruleset_install(d->nft_fd, 9040, NULL), 0);
+	assert_int_equal(ruleset_install(d->nft_fd, 9040, NULL, NULL), 0);
 	desk_admit(d, "b.example", 60, LIST("203.0.113.6"));
 	assert_non_null(desk_find(d, "203.0.113.6", 443));
 }
@@ -265,7 +265,7 @@ static void test_hold_without_kernel(void **state)
 	assert_null(desk_find(d, "203.0.113.5", 443));
 	assert_string_equal(admission_name(m), "a.example");
 	admission_release(d->a, m);
-	assert_int_equal(ruleset_install(d->nft_fd, 9040, NULL), 0);
+	assert_int_equal(ruleset_install(d->nft_fd, 9040, NULL, NULL), 0);
 	desk_admit(d, "a.example", 60, LIST("203.0.113.5"));
 	assert_non_null(desk_find(d, "203.0.113.5", 443));
 }
@@ -381,6 +381,55 @@ static void test_denied_allowed_port(void **state)
 	assert_null(desk_find(d, "203.0.113.6", 443));
 }
 
+static struct admission *find_udp(struct desk *d, const char *text,
+				  uint16_t port)
+{
+	struct addr a = ns_addr(text);
+
+	return admissions_find_udp(d->a, &a, port);
+}
+
+/* Apart from TCP, with sets of their own. */
+static void test_udp(void **state)
+{
+	struct desk *d = desk_ready(state);
+
+	desk_admit(d, "a.example", 60, LIST("203.0.113.5"));
+	assert_null(find_udp(d, "203.0.113.5", 123));
+	desk_admit(d, "c.example", 60, LIST("203.0.113.5", "2001:db8:2::5"));
+	assert_non_null(find_udp(d, "203.0.113.5", 123));
+	assert_non_null(find_udp(d, "2001:db8:2::5", 123));
+	assert_null(find_udp(d, "203.0.113.5", 443));
+	assert_null(find_udp(d, "203.0.113.5", 0));
+	assert_null(desk_find(d, "2001:db8:2::5", 123));
+	assert_true(ns_holds("udp4", "203.0.113.5 . 123"));
+	assert_true(ns_holds("udp6", "2001:db8:2::5 . 123"));
+	assert_false(ns_holds("udp4", "203.0.113.5 . 443"));
+	assert_false(ns_holds("port4", "203.0.113.5 . 123"));
+	/* A name with nothing but UDP. */
+	desk_admit(d, "u.example", 60, LIST("203.0.113.6"));
+	assert_non_null(find_udp(d, "203.0.113.6", 123));
+	assert_null(desk_find(d, "203.0.113.6", 123));
+	assert_string_equal(admission_rule(find_udp(d, "203.0.113.6", 123)),
+			    "u.example:123/udp");
+}
+
+/* A denied port of TCP is none of UDP, and the other way round. */
+static void test_denied_udp(void **state)
+{
+	struct desk *d = desk_ready(state);
+
+	deny(d, "a.example:123/udp");
+	deny(d, "b.example:123");
+	desk_admit(d, "b.example", 60, LIST("203.0.113.5"));
+	desk_admit(d, "u.example", 60, LIST("203.0.113.5"));
+	assert_non_null(find_udp(d, "203.0.113.5", 123));
+	desk_admit(d, "a.example", 60, LIST("203.0.113.5"));
+	assert_null(find_udp(d, "203.0.113.5", 123));
+	assert_null(desk_find(d, "203.0.113.5", 123));
+	assert_non_null(desk_find(d, "203.0.113.5", 124));
+}
+
 /* It outlives the admission: programs keep addresses. */
 static void test_denied_port_stays(void **state)
 {
@@ -449,6 +498,8 @@ int main(void)
 		DESK_TEST(test_denied_address),
 		DESK_TEST(test_denied_port),
 		DESK_TEST(test_denied_allowed_port),
+		DESK_TEST(test_udp),
+		DESK_TEST(test_denied_udp),
 		DESK_TEST(test_denied_port_stays),
 		DESK_TEST(test_denied_limit),
 	};

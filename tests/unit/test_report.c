@@ -194,6 +194,10 @@ static void test_connections(void **state)
 						 .id = 1,
 						 .bytes_up = UINT64_MAX,
 						 .bytes_down = 9 };
+	char name[] = "a.example";
+	const struct conn conn = { .dst = ns_addr("2001:db8::5"),
+				   .dst_port = 443,
+				   .name = name };
 
 	c.rule = "*.example";
 	report_connect(b->report, 1, &c, "a.example", 0, BLOCKED_NOT_ALLOWED);
@@ -201,7 +205,7 @@ static void test_connections(void **state)
 	report_connect(b->report, 0, &c, "", ECONNREFUSED, BLOCKED_NOT_ALLOWED);
 	c = connection("2001:db8::5", "2001:db8::5");
 	report_connect(b->report, 0, &c, NULL, EPERM, BLOCKED_NOT_ALLOWED);
-	report_close(b->report, &closed, &c.dst, 443, "a.example", 12);
+	report_close(b->report, &closed, &conn, 12);
 	assert_string_equal(
 		read_log(b),
 		"{\"event\": \"connect\", \"verdict\": \"allow\", "
@@ -394,8 +398,8 @@ static void test_summary(void **state)
 		"egress-run: blocked:\n"
 		"egress-run:   t.example (3 look-ups); allow with "
 		"--allow-domain t.example\n"
-		"egress-run:   203.0.113.9:443 udp (2 packets); only TCP is "
-		"let out\n"
+		"egress-run:   203.0.113.9:443 udp (2 packets); QUIC; "
+		"programs use TCP instead\n"
 		"egress-run:   203.0.113.5:443 tcp (1 packet); never allowed: "
 		"address of this host\n"
 		"egress-run:   z.example (1 look-up)\n"

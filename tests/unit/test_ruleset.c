@@ -50,7 +50,8 @@ static int setup(void **state)
 	t->fd = -1;
 	if (!entered || !ns_fresh_net())
 		return 0;
-	if (nft_open(&t->fd, &e) == 0 && ruleset_install(t->fd, 9040, &e) == 0)
+	if (nft_open(&t->fd, &e) == 0 &&
+	    ruleset_install(t->fd, 9040, NULL, &e) == 0)
 		return 0;
 	print_error("%s\n", e.msg);
 	return -1;
@@ -77,7 +78,9 @@ static struct gate_test *ready(void **state)
 static struct ruleset_element element(const char *text, uint16_t port,
 				      uint64_t timeout_ms)
 {
-	return (struct ruleset_element) { ns_addr(text), port, timeout_ms };
+	return (struct ruleset_element) { .addr = ns_addr(text),
+					  .port = port,
+					  .timeout_ms = timeout_ms };
 }
 
 static const char *list_set(struct gate_test *t, const char *set)
@@ -252,7 +255,7 @@ static void test_errors(void **state)
 		assert_int_equal(ruleset_admit(t->fd, &one, 1), -ENOENT);
 	assert_true(ruleset_read_counter(t->fd, RULESET_COUNTER_DENIED,
 					 &packets) < 0);
-	assert_int_equal(ruleset_install(t->fd, 9040, NULL), 0);
+	assert_int_equal(ruleset_install(t->fd, 9040, NULL, NULL), 0);
 	assert_int_equal(ruleset_admit(t->fd, &one, 1), 0);
 	assert_true(expires(t, "addr4", "192.0.2.1") > 0);
 }
@@ -280,9 +283,12 @@ static void test_ranges(void **state)
 					    "192.0.2.10", "255.255.254.255" };
 	struct err e;
 
-	assert_int_equal(ruleset_add_ranges(t->fd, AF_INET, v4, 4, &e), 0);
-	assert_int_equal(ruleset_add_ranges(t->fd, AF_INET6, v6, 2, &e), 0);
-	assert_int_equal(ruleset_add_ranges(t->fd, AF_INET6, v6, 0, &e), 0);
+	assert_int_equal(ruleset_add_ranges(t->fd, AF_INET, false, v4, 4, &e),
+			 0);
+	assert_int_equal(ruleset_add_ranges(t->fd, AF_INET6, false, v6, 2, &e),
+			 0);
+	assert_int_equal(ruleset_add_ranges(t->fd, AF_INET6, false, v6, 0, &e),
+			 0);
 	for (size_t i = 0; i < sizeof(in4) / sizeof(in4[0]); i++)
 		assert_true(ns_holds("net4", in4[i]));
 	for (size_t i = 0; i < sizeof(out4) / sizeof(out4[0]); i++)
@@ -304,8 +310,10 @@ static void test_whole_families(void **state)
 		ns_addr("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff")
 	};
 
-	assert_int_equal(ruleset_add_ranges(t->fd, AF_INET, &v4, 1, NULL), 0);
-	assert_int_equal(ruleset_add_ranges(t->fd, AF_INET6, &v6, 1, NULL), 0);
+	assert_int_equal(
+		ruleset_add_ranges(t->fd, AF_INET, false, &v4, 1, NULL), 0);
+	assert_int_equal(
+		ruleset_add_ranges(t->fd, AF_INET6, false, &v6, 1, NULL), 0);
 	assert_non_null(strstr(list_set(t, "net4"), "{ 0.0.0.0/0 }"));
 	assert_non_null(strstr(list_set(t, "net6"), "{ ::/0 }"));
 	assert_true(ns_holds("net4", "203.0.113.9"));
@@ -327,7 +335,8 @@ static void test_many_ranges(void **state)
 		all[i].last.bytes[15] = 0x0f;
 	}
 	assert_int_equal(
-		ruleset_add_ranges(t->fd, AF_INET6, all, N_RANGES, NULL), 0);
+		ruleset_add_ranges(t->fd, AF_INET6, false, all, N_RANGES, NULL),
+		0);
 	assert_int_equal(count(list_set(t, "net6"), "/124"), N_RANGES);
 	free(all);
 }
