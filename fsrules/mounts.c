@@ -134,6 +134,12 @@ static int go_in(struct newroot *n, const struct view_plan *plan)
 {
 	int rc = mount_pivot(n->root);
 
+	/* pivot_root(2): "the rootfs cannot be pivot_root()ed". */
+	if (rc == -EINVAL)
+		return err_set(n->e, EINVAL,
+			       "the root file system cannot be left, as that "
+			       "of an initramfs; start egress-run on a mounted "
+			       "one");
 	if (rc < 0)
 		return err_errno(n->e, -rc, "change to the new root");
 	if (chdir(plan->workdir) < 0)

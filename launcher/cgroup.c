@@ -176,11 +176,29 @@ static int enable(const char *path, uint64_t memory, uint64_t processes)
 	return rc;
 }
 
+/* The very root of the tree is writable by privilege alone, which is given up
+ * before the end: a group made there would stay. */
+static bool can_remove_from(const char *path)
+{
+	char folder[PATH_MAX];
+	struct stat st;
+	char *slash;
+
+	(void)snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (!slash)
+		return false;
+	*slash = '\0';
+	return stat(folder, &st) == 0 && (st.st_mode & S_IWUSR);
+}
+
 int cgroup_make(const char *path, uint64_t memory, uint64_t processes,
 		pid_t pid)
 {
 	int rc = 0;
 
+	if (!can_remove_from(path))
+		return -EACCES;
 	/* One left by a run of this number that was killed. */
 	if (mkdir(path, 0755) < 0 &&
 	    (errno != EEXIST || rmdir(path) < 0 || mkdir(path, 0755) < 0))

@@ -182,6 +182,7 @@ static int run(const struct options *o, struct prepared *p,
 					  .grace_sec = p->grace_sec,
 					  .verify = p->verify,
 					  .log_all = o->log_path != NULL,
+					  .limits = &p->files.limits,
 					  .hint = p->hint,
 					  .report = report,
 					  .terminal = &terminal };

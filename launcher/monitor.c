@@ -16,6 +16,7 @@
 #include "launcher/cage.h"
 #include "launcher/filewatch.h"
 #include "launcher/gatekeeper.h"
+#include "launcher/limits.h"
 #include "launcher/report.h"
 #include "launcher/terminal.h"
 
@@ -60,6 +61,19 @@ static void fail(struct monitor *m, const char *text)
 {
 	log_error("%s", text);
 	m->status = EXIT_FAILED;
+	finish(m);
+}
+
+/* The kernel takes init along when the command has used up its memory; that is
+ * said at the end, and is a death of the command. */
+static void init_died(struct monitor *m)
+{
+	if (!limits_ran_out(m->cfg.limits)) {
+		fail(m, "the sandbox's init died; the command was killed with "
+			"it");
+		return;
+	}
+	m->status = 128 + SIGKILL;
 	finish(m);
 }
 
@@ -174,8 +188,7 @@ static void on_init_message(void *arg, uint32_t events)
 		if (n == -EAGAIN)
 			break;
 		if (n != sizeof(msg)) {
-			fail(m, "the sandbox's init died; the command was "
-				"killed with it");
+			init_died(m);
 			return;
 		}
 		msg.text[sizeof(msg.text) - 1] = '\0';
@@ -193,8 +206,7 @@ static void on_init_exit(void *arg, uint32_t events)
 
 	on_init_message(m, events);
 	if (!m->finishing)
-		fail(m, "the sandbox's init died; the command was killed "
-			"with it");
+		init_died(m);
 }
 
 static void take_signal(struct monitor *m, const struct signalfd_siginfo *info)

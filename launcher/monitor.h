@@ -14,6 +14,7 @@
 struct allowlist;
 struct filewatch;
 struct inbound_sockets;
+struct limits;
 struct loop;
 struct ports;
 struct proxy;
@@ -39,9 +40,10 @@ struct monitor_config {
 	enum verify_mode verify;
 	bool log_all;	   /* every look-up is recorded, not only the refused */
 	struct loop *loop; /* borrowed */
-	struct filewatch *files; /* started; borrowed, but finished */
-	const char *hint;	 /* why the command may not be found, or NULL */
-	struct report *report;	 /* borrowed */
+	struct filewatch *files;     /* started; borrowed, but finished */
+	const struct limits *limits; /* borrowed */
+	const char *hint;      /* why the command may not be found, or NULL */
+	struct report *report; /* borrowed */
 	struct terminal *terminal; /* borrowed */
 };
 

@@ -151,9 +151,8 @@ ports = [int(line.split()[1].split(":")[1], 16)
 ports = [p for p in ports if p != 53]
 assert ports
 for port in ports:
-    s = socket.create_connection(("127.0.0.1", port), 5)
     try:
-        print(s.recv(10))
+        print(socket.create_connection(("127.0.0.1", port), 5).recv(10))
     except ConnectionResetError:
         print("reset")
 """

@@ -228,6 +228,7 @@ static void test_none(void **state)
 static void test_group(void **state)
 {
 	char own[PATH_MAX];
+	char around[PATH_MAX];
 	char path[PATH_MAX];
 	char self[PATH_MAX];
 	struct stat st;
@@ -238,11 +239,18 @@ static void test_group(void **state)
 	(void)state;
 	if (cgroup_find_own(own, &is_root) < 0)
 		skip();
-	assert_true(snprintf(path, sizeof(path), "%s/egress-run-test.%d", own,
-			     getpid()) < (int)sizeof(path));
+	assert_true(snprintf(around, sizeof(around), "%s/egress-run-test.%d",
+			     own, getpid()) < (int)sizeof(around));
 	assert_int_equal(stat(own, &st), 0);
-	if (mkdir(path, 0755) < 0)
+	if (mkdir(around, 0755) < 0)
 		skip(); /* not delegated */
+	assert_true(snprintf(path, sizeof(path), "%s/x", around) <
+		    (int)sizeof(path));
+	/* Where it could not be removed again, none is made: the very root. */
+	assert_int_equal(chmod(around, 0555), 0);
+	assert_int_equal(cgroup_make(path, 0, 0, getpid()), -EACCES);
+	assert_int_equal(chmod(around, 0755), 0);
+	assert_int_equal(mkdir(path, 0755), 0);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
@@ -269,6 +277,7 @@ static void test_group(void **state)
 	/* A limit that cannot be set leaves nothing behind. */
 	assert_true(cgroup_make(path, 0, 0, -5) < 0);
 	assert_true(stat(path, &st) < 0 && errno == ENOENT);
+	assert_int_equal(rmdir(around), 0);
 }
 
 int main(void)
