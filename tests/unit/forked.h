@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_FORKED_H
 #define TESTS_UNIT_FORKED_H
 
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -50,6 +51,20 @@ static inline int forked_status(forked_fn *fn, void *arg)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	return status;
+}
+
+/* False in a chroot, and in a container that forbids it: what needs a user
+ * namespace of its own is skipped then. */
+static inline bool forked_has_userns(void)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(unshare(CLONE_NEWUSER) < 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status == 0;
 }
 
 static inline void forked(forked_fn *fn, void *arg)

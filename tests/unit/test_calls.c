@@ -140,6 +140,8 @@ static void namespaces_by_key(void *arg)
 static void test_namespaces(void **state)
 {
 	(void)state;
+	if (!forked_has_userns())
+		skip();
 	forked(namespaces, NULL);
 	forked(namespaces_by_key, NULL);
 }

@@ -133,6 +133,8 @@ static void test_processes(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	if (status != 0)
 		skip();
+	if (!forked_has_userns())
+		skip();
 	forked(processes, NULL);
 }
 

@@ -123,7 +123,7 @@ static void with_uids(forked_fn *fn)
 {
 	uid_t uids[] = { 0, 1000 };
 
-	if (!has_namespaces())
+	if (!has_namespaces() || !forked_has_userns())
 		skip();
 	for (size_t i = 0; i < 2; i++)
 		forked(fn, &uids[i]);
