@@ -41,7 +41,7 @@ def lines(home, n=199):
                0o644)
 
 
-@pytest.mark.parametrize("program_, leave", [("vim -u NONE text", ":q\n"),
+@pytest.mark.parametrize("program_, leave", [("vim.tiny -u NONE text", ":q\n"),
                                              ("less text", "q")])
 def test_full_screen(tty, home, program_, leave):
     """Drawn, stopped, drawn again, in another size, left; the modes are
@@ -67,7 +67,7 @@ def test_full_screen(tty, home, program_, leave):
 def test_editing_a_file(tty, home):
     """To the host's file, with vim's swap and backup."""
     lines(home, 3)
-    tty.start(f"{E} vim -u NONE text")
+    tty.start(f"{E} vim.tiny -u NONE text")
     tty.wait("^line 3$")
     tty.type("ddihello\x1b")
     tty.key("Escape")
