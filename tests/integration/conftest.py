@@ -2,6 +2,7 @@
 """Fixtures of the integration tests, which run as root inside tests/lab/lab."""
 import os
 import pathlib
+import signal
 import tempfile
 
 import pytest
@@ -11,6 +12,9 @@ if "LAB" not in os.environ or os.geteuid() != 0:
                 "tests/integration", returncode=2)
 
 import lab  # noqa: E402  (needs the lab's environment)
+
+# What the caller ignores stays ignored: under nohup nothing would end by it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(params=["root", "tester"])
