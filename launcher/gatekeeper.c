@@ -252,10 +252,12 @@ static int on_connected(void *arg, const struct connection *c, int fd)
 	m.dst_port = c->dst_port;
 	m.dst = c->dst;
 	/* An address that is allowed as such is, whatever name leads to it:
-	 * the one that was connected, not the one that was dialled. */
+	 * the one that was connected, not the one that was dialled.  A proxy
+	 * is neither. */
 	m.by_address =
-		c->local || allowlist_match_address(g->cfg.allow, &c->via,
-						    c->dst_port) != NULL;
+		c->local ||
+		(!c->proxied && allowlist_match_address(g->cfg.allow, &c->via,
+							c->dst_port) != NULL);
 	m.port_named =
 		c->admission && admission_names_port(c->admission, c->dst_port);
 	rc = conns_add(g->conns, c, loop_now_ms(g->cfg.loop),

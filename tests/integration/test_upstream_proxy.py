@@ -31,9 +31,9 @@ def pump(one, other):
 class Proxy:
     """CONNECT alone; keeps the heads of its requests."""
 
-    def __init__(self, answer=None, user=None, early=b""):
-        self.answer, self.user, self.early = answer, user, early
-        self.heads, self.sock = [], socket.create_server(("127.0.0.1", 0))
+    def __init__(self, answer=None, user=None, early=b"", at="127.0.0.1"):
+        self.answer, self.user, self.early, self.at = answer, user, early, at
+        self.heads, self.sock = [], socket.create_server((at, 0))
         self.port = port_of(self.sock)
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
@@ -169,6 +169,21 @@ def test_literal_address_goes_around(egress, proxy):
     got = egress([*through(proxy, "--allow-address", ADDRESS[V4]), "curl",
                   "-sS", f"http://{ADDRESS[V4]}/"], user="tester")
     assert got.ok and proxy.asked() == [], got
+
+
+@pytest.mark.parametrize("proxy", [{"at": "192.0.2.1"}], indirect=True)
+def test_the_address_of_the_proxy_is_allowed(egress, proxy, far, who):
+    """That says nothing of the names behind it."""
+    args = ["-q", "--upstream-proxy", f"{proxy.at}:{proxy.port}",
+            "--allow-domain", "allowed.test", "--allow-address", proxy.at]
+    got = egress([*args, "curl", "-sS", "http://allowed.test/"], user=who)
+    assert got.ok and proxy.asked() == ["allowed.test:80"], got
+    for words in (["-H", "Host: evil.test", "http://allowed.test/"],
+                  ["-k", "--connect-to", "evil.test:443:allowed.test:443",
+                   "https://evil.test/"]):
+        assert not egress([*args, "curl", "-sS", "-m", "5", *words],
+                          user=who).ok
+    assert not far.http("evil.test")
 
 
 @pytest.mark.parametrize("proxy", [{"user": b"me:pass:word"}], indirect=True)
