@@ -24,19 +24,17 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "launcher/admission.h"
+#include "launcher/destination.h"
 #include "launcher/proxy.h"
 #include "launcher/tunnel.h"
 #include "netns/queue.h"
 #include "netns/route.h"
-#include "profiles/allowlist.h"
-#include "profiles/ports.h"
 
 /* Held SYNs with a connection under way; more are dropped and come again.
  * One dead destination must not use up all: destinations share buckets. */
 #define ATTEMPTS_MAX	    8192
 #define BUCKETS		    256
 #define ATTEMPTS_PER_BUCKET 1024
-#define CANDIDATES_MAX	    4
 #define STAGGER_MS	    1000
 /* The command's kernel repeats a SYN after 1, 2, 4 ... seconds.  When the next
  * one is this much overdue, the command has given up. */
@@ -64,7 +62,7 @@ struct attempt {
 	size_t n_candidates;
 	size_t n_started;
 	size_t n_pending;
-	struct candidate candidates[CANDIDATES_MAX];
+	struct candidate candidates[DESTINATIONS_MAX];
 	struct loop_timer stagger;
 	struct loop_timer life;
 	uint64_t started_ms;
@@ -352,91 +350,18 @@ static void start_next(struct attempt *t)
 		candidate_failed(cand, -rc);
 }
 
-/* The other family's loopback: a server listens on one of them, or on both. */
-static bool other_loopback(const struct addr *a, struct addr *ret)
-{
-	static const char *const text[] = { "127.0.0.1", "::1" };
-	struct addr loopback[2];
-
-	for (int i = 0; i < 2; i++)
-		if (!addr_parse(text[i], &loopback[i]))
-			return false;
-	for (int i = 0; i < 2; i++) {
-		if (addr_equal(a, &loopback[i])) {
-			*ret = loopback[!i];
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool is_local_permitted(const struct connector *c,
-			       struct connection *conn)
-{
-	struct addr other;
-
-	conn->rule = "open_port";
-	conn->local = true;
-	return other_loopback(&conn->dst, &other) &&
-	       ports_has(c->cfg.local, conn->dst_port);
-}
-
-/* Whether the connection may be made at all; sets admission and rule. */
-static bool is_permitted(struct connector *c, struct connection *conn)
-{
-	const struct allow_network *net;
-
-	if (c->cfg.local)
-		return is_local_permitted(c, conn);
-	/* A denied port is shut for literal networks too. */
-	if (addr_never(&conn->dst) ||
-	    admissions_denies(c->cfg.admissions, &conn->dst, conn->dst_port) ||
-	    route_lookup(c->cfg.route_fd, &conn->dst) == ROUTE_LOCAL)
-		return false;
-	conn->admission =
-		admissions_find(c->cfg.admissions, &conn->dst, conn->dst_port);
-	if (conn->admission) {
-		conn->rule = admission_rule(conn->admission);
-		conn->proxied =
-			c->cfg.proxy &&
-			proxy_rules_take(c->cfg.proxy->rules,
-					 admission_name(conn->admission));
-	} else {
-		net = allowlist_match_address(c->cfg.allowlist, &conn->dst,
-					      conn->dst_port);
-		if (!net)
-			return false;
-		conn->rule = net->text;
-	}
-	return true;
-}
-
 static void add_candidates(struct attempt *t)
 {
-	const struct proxy *proxy = t->owner->cfg.proxy;
-	struct addr others[CANDIDATES_MAX - 1];
-	size_t n = 0;
+	struct addr addr[DESTINATIONS_MAX];
 
-	t->candidates[0].addr = t->conn.dst;
-	if (t->conn.proxied) {
-		t->candidates[0].addr = proxy->addr[0];
-		for (n = 0; n + 1 < proxy->n && n < CANDIDATES_MAX - 1; n++)
-			others[n] = proxy->addr[n + 1];
-	} else if (t->conn.admission)
-		n = admissions_alternatives(t->owner->cfg.admissions,
-					    t->conn.admission, &t->conn.dst,
-					    t->conn.dst_port, others,
-					    CANDIDATES_MAX - 1);
-	else if (t->owner->cfg.local && other_loopback(&t->conn.dst, others))
-		n = 1;
-	for (size_t i = 0; i < n; i++)
-		t->candidates[i + 1].addr = others[i];
-	t->n_candidates = n + 1;
-	for (size_t i = 0; i < t->n_candidates; i++) {
-		t->candidates[i].attempt = t;
-		t->candidates[i].fd = -1;
-		t->candidates[i].source = LOOP_SOURCE_NONE;
-	}
+	t->n_candidates = destination_list(&t->owner->cfg, &t->conn, addr);
+	for (size_t i = 0; i < t->n_candidates; i++)
+		t->candidates[i] = (struct candidate) {
+			.addr = addr[i],
+			.attempt = t,
+			.fd = -1,
+			.source = LOOP_SOURCE_NONE,
+		};
 }
 
 static void start_attempt(struct connector *c, const struct connection *conn,
@@ -500,7 +425,7 @@ static void on_syn(void *arg, uint32_t id, const struct packet_info *p)
 		return;
 	}
 	if (p->protocol != IPPROTO_TCP || !p->has_ports ||
-	    !is_permitted(c, &conn)) {
+	    !destination_permit(&c->cfg, &conn)) {
 		(void)queue_verdict(c->cfg.syn_fd, id, true,
 				    c->cfg.local ? SYN_MARK_NONE
 						 : SYN_MARK_REFUSED);
