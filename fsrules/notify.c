@@ -252,19 +252,15 @@ void notify_unwatch(struct notify *n, int wd)
 		(void)inotify_rm_watch(h->fd, wd);
 }
 
-void notify_stop(struct notify *n)
-{
-	for (size_t i = 0; n && i < n->hub->n; i++)
-		if (n->hub->slots[i].user == n &&
-		    n->hub->slots[i].wd != NO_WATCH)
-			notify_unwatch(n, n->hub->slots[i].wd);
-}
-
 void notify_free(struct notify *n)
 {
+	struct notify_hub *h = n ? n->hub : NULL;
+
 	if (!n)
 		return;
-	notify_stop(n);
-	TAILQ_REMOVE(&n->hub->users, n, link);
+	for (size_t i = 0; i < h->n; i++)
+		if (h->slots[i].user == n && h->slots[i].wd != NO_WATCH)
+			notify_unwatch(n, h->slots[i].wd);
+	TAILQ_REMOVE(&h->users, n, link);
 	free(n);
 }

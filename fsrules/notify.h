@@ -42,10 +42,9 @@ int notify_watch(struct notify *n, int fd, uint32_t mask);
 /* One batch of events of the hub without waiting; false: there were none. */
 bool notify_read(struct notify *n);
 void notify_unwatch(struct notify *n, int wd);
-/* Ends the user's watches, for good, and comes back at once, while
- * notify_hub_free() waits for a grace period of the kernel: one for all that
- * were stopped before.  NULL is fine for both. */
-void notify_stop(struct notify *n);
+/* Ends the user's watches and comes back at once, while notify_hub_free() waits
+ * for a grace period of the kernel: one for all that ended before.  NULL is
+ * fine. */
 void notify_free(struct notify *n);
 
 #endif

@@ -209,7 +209,7 @@ static pid_t start_sleeper(void)
 	_exit(0);
 }
 
-void probe_limits(struct finding *f)
+static void probe_limits(struct finding *f)
 {
 	struct limits l = { .memory = (uint64_t)1 << 40, .processes = 10000 };
 	struct err e = { 0 };

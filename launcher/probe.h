@@ -68,9 +68,6 @@ extern const struct measure measures[MEASURE__COUNT];
 __attribute__((format(printf, 3, 4))) void
 finding_set(struct finding *f, enum probe_state state, const char *fmt, ...);
 
-/* Whether limits would hold, tried on a child as a run does; see limits.h. */
-void probe_limits(struct finding *f);
-
 /* Before the start: refuses (-EPERM, in one line) if a measure is missing, or
  * degraded, which is a warning if it is allowed. */
 int probe_require(bool allowed, struct err *e);

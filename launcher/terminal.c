@@ -5,6 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+static bool is_ours(const struct terminal *t)
+{
+	return t->present && tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
 void terminal_init(struct terminal *t)
 {
 	memset(t, 0, sizeof(*t));
@@ -13,13 +18,8 @@ void terminal_init(struct terminal *t)
 	/* tcgetpgrp() fails unless it is the controlling terminal. */
 	t->present = isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) > 0 &&
 		     tcgetattr(STDIN_FILENO, &t->own) == 0;
-	t->wanted = terminal_is_ours(t) && isatty(STDOUT_FILENO);
+	t->wanted = is_ours(t) && isatty(STDOUT_FILENO);
 	t->given = t->wanted; /* the command's process takes it itself */
-}
-
-bool terminal_is_ours(const struct terminal *t)
-{
-	return t->present && tcgetpgrp(STDIN_FILENO) == getpgrp();
 }
 
 void terminal_take_back(struct terminal *t)
@@ -36,7 +36,7 @@ void terminal_take_back(struct terminal *t)
 
 bool terminal_give(struct terminal *t)
 {
-	if (!t->command || !terminal_is_ours(t))
+	if (!t->command || !is_ours(t))
 		return false;
 	/* The shell may have changed the modes while we were stopped. */
 	(void)tcgetattr(STDIN_FILENO, &t->own);

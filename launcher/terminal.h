@@ -27,8 +27,6 @@ struct terminal {
 
 /* Looks at the descriptors 0 to 2; SIGTTOU must be blocked from now on. */
 void terminal_init(struct terminal *t);
-/* True if the command is to start with the foreground. */
-bool terminal_is_ours(const struct terminal *t);
 /* The command stopped: the foreground and the modes become ours again. */
 void terminal_take_back(struct terminal *t);
 /* Gives the foreground to the command if we have it; true if given. */
