@@ -78,10 +78,8 @@ static void deliver(struct notify_hub *h, const struct inotify_event *x)
 
 static void overflow(struct notify_hub *h)
 {
-	struct notify *u;
-
-	TAILQ_FOREACH(u, &h->users, link)
-	{
+	for (struct notify *u = TAILQ_FIRST(&h->users); u;
+	     u = TAILQ_NEXT(u, link)) {
 		u->touched = true;
 		u->ev.overflow(u->ev.arg);
 	}
@@ -89,15 +87,14 @@ static void overflow(struct notify_hub *h)
 
 static void end_batch(struct notify_hub *h)
 {
-	struct notify *u;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < h->n; i++)
 		if (h->slots[i].wd != NO_WATCH)
 			h->slots[kept++] = h->slots[i];
 	h->n = kept;
-	TAILQ_FOREACH(u, &h->users, link)
-	{
+	for (struct notify *u = TAILQ_FIRST(&h->users); u;
+	     u = TAILQ_NEXT(u, link)) {
 		if (!u->touched)
 			continue;
 		u->touched = false;

@@ -114,6 +114,7 @@ static int refill(struct inbound *in)
 	ssize_t got;
 	pid_t pid;
 
+	memset(fds, 0xff, sizeof(fds)); /* none: -1 */
 	if (ipc_pair(pair, &e) < 0)
 		return -e.code;
 	pid = fork();

@@ -210,15 +210,25 @@ class Screen:
         return lab.wait_until(matched, deadline,
                               lambda: f"{pattern!r} in\n{last}")
 
-    def prompt(self):
+    def prompt(self, deadline=5):
         """Wait for a new prompt; gives the status of the last command."""
         def newer():
             with contextlib.suppress(OSError):
                 found = self.statuses.read_text().splitlines()
                 return found if len(found) > self.prompts else None
-        found = lab.wait_until(newer, what=lambda: f"prompt in\n{self.text()}")
+        found = lab.wait_until(newer, deadline,
+                               lambda: f"prompt in\n{self.text()}")
         self.prompts = len(found)
         return int(found[-1])
+
+    def key_until_prompt(self, name, deadline=20):
+        """Press a key, each second again, until there is a new prompt: a
+        program that has just drawn its screen may drop what was typed."""
+        for _ in range(deadline - 1):
+            self.key(name)
+            with contextlib.suppress(AssertionError):
+                return self.prompt(1)
+        return self.prompt(1)
 
     def start(self, command):
         """Type a command on a clear screen; $E is egress-run."""

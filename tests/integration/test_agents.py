@@ -208,6 +208,5 @@ def test_codex_on_a_terminal(dev):
                "unset EGRESS_RUN_FILES NODE_EXTRA_CA_CERTS SSL_CERT_FILE")
         tty.start("$E -q -p codex --network-profile codex -- codex")
         tty.wait("Sign in with ChatGPT", 20)
-        tty.key("C-c")
-        tty.prompt()
+        tty.key_until_prompt("C-c")
         assert tty.do("stty -a | grep -q ' icanon'") == 0

@@ -216,7 +216,8 @@ static inline void lab_start(struct lab *lab, const struct lab_options *o)
 
 	c.listeners[0] =
 		lab_listen(AF_INET, "127.0.0.1", LAB_RELAY_PORT, o->small_bufs);
-	c.listeners[1] = lab_listen(AF_INET6, NULL, LAB_RELAY_PORT, o->small_bufs);
+	c.listeners[1] =
+		lab_listen(AF_INET6, NULL, LAB_RELAY_PORT, o->small_bufs);
 	for (size_t i = 2; i < RELAY_LISTENERS; i++)
 		c.listeners[i] = -1;
 	lab_set_nonblock(c.listeners[0]);
